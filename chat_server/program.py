@@ -86,6 +86,9 @@ def _fail(error: OSError) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno != errno.EPIPE:
             print(f"chat-server: cannot write: {error.strerror}", file=sys.stderr)
+    elif error.filename is not None:
+        hint = "; run this as the server's user" if isinstance(error, PermissionError) else ""
+        print(f"chat-server: cannot use {os.fsdecode(error.filename)}: {error.strerror}{hint}", file=sys.stderr)
     else:
         raise error
     sys.exit(1)

@@ -445,7 +445,11 @@ def _listening(settings: Settings, manager: ServiceManager) -> tuple[list[socket
             [adopt(each.sock) for each in manager.sockets if each.is_tls == is_tls] for is_tls in (False, True)
         )
         if tls and settings.tls_cert is None:
-            raise StartError("a socket named tls was passed, but there is no --tls-cert", status=2)
+            raise StartError(
+                "a socket named tls was passed, but there is no --tls-cert: give one, or systemctl disable --now"
+                " chat-server-tls.socket",
+                status=2,
+            )
         if settings.tls_cert is not None and not tls:
             log.warning("nobody can use the --tls-cert: no socket named tls was passed (FileDescriptorName=tls)")
         return plain, tls

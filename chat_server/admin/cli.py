@@ -118,7 +118,7 @@ def _ask_person(question: str, default: str, check: Callable[[str], T]) -> T:
         sys.stderr.write(f"{question} [{default}]: ")
         sys.stderr.flush()
         line = sys.stdin.readline()
-        if not sys.stdin.isatty():
+        if not sys.stdin.isatty() or not line:
             sys.stderr.write("\n")
         if not line:
             raise StartError("the answers ended; nothing was written", status=2)

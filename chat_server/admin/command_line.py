@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         of[name].add_argument(
             "--without-lost-files", action="store_true", help="leaves out files whose bytes are missing or damaged"
         )
-    of["trace"].add_argument("target", metavar="TARGET", help="#42, @anna or session=7")
+    of["trace"].add_argument("target", metavar="TARGET", nargs="?", default="", help="#42, @anna or session=7")
     of["trace"].add_argument(
         "files", metavar="FILE", nargs="*", help="files of the log, the oldest first; - is stdin, as from journalctl"
     )

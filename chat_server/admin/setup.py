@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import platformdirs
 
+from chat_server.addresses import is_loopback
 from chat_server.certificates import validity
 from chat_server.errors import StartError
 from chat_server.frontend.listener import listen, tls_context
@@ -25,7 +27,10 @@ from chat_server.settings import OPTIONS, resolve
 # The user whom the unit of systemd runs the server as, and where that user may write.
 SERVICE, SERVICE_DATA = "chat-server", Path("/var/lib/chat-server")
 SERVICE_CONFIG = Path("/etc/chat-server/chat-server.toml")
+# What the unit hides from the server.
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 PRIVILEGED_PORTS = range(1, 1024)
+_ADDRESS = re.compile(r"(?:(?P<host>[^\s:\[\]]+)|\[(?P<v6>[^\s\[\]]+)\]):(?P<port>\d{1,5})", re.ASCII)
 GREETING_SECONDS = 3.0
 MACHINE, NETWORK, INTERNET = "machine", "network", "internet"
 WHO = {MACHINE: "127.0.0.1:8000", NETWORK: "0.0.0.0:8000", INTERNET: "[::]:8443"}
@@ -40,7 +45,10 @@ Ask = Callable[[str, str, Callable[[str], Any]], Any]
 
 @dataclass(frozen=True)
 class Locations:
-    """Where the files are: those of the machine for root, those of the user for anybody else."""
+    """Where the files are: those of the machine for root, those of the user for anybody else.
+
+    `of_machine` says that the unit of systemd runs the server with this configuration.
+    """
 
     config: Path
     data: Path
@@ -49,7 +57,8 @@ class Locations:
     @classmethod
     def here(cls, config: str | None) -> "Locations":
         if os.geteuid() == 0:
-            return cls(Path(config or SERVICE_CONFIG), SERVICE_DATA, True)
+            path = Path(config or SERVICE_CONFIG).absolute()
+            return cls(path, SERVICE_DATA, path == SERVICE_CONFIG)
         user = Path(platformdirs.user_config_dir("chat-server", appauthor=False)) / "chat-server.toml"
         data = Path(platformdirs.user_data_dir("chat-server", appauthor=False))
         return cls(Path(config).expanduser() if config else user, data, False)
@@ -67,7 +76,11 @@ def set_up(given: Mapping[str, Any], ask: Ask, now_ms: int) -> str:
         _one_of_who,
     )
     lines = _where(who, ask, place, now_ms)
-    lines["data"] = ask("Where is the data kept?\n  a directory", str(given.get("data_dir") or place.data), _directory)
+
+    def check(answer: str) -> str:
+        return _directory(answer, place)
+
+    lines["data"] = ask("Where is the data kept?\n  a directory", str(given.get("data_dir") or place.data), check)
     operator = ask("Who is the operator, who may ban and delete?\n  a username, or none", NOBODY, _operator)
     if operator is not None:
         lines["operator"] = [operator]
@@ -98,7 +111,7 @@ def _where(who: str, ask: Ask, place: Locations, now_ms: int) -> dict[str, Any]:
     with_tls = who == INTERNET
 
     def check(answer: str) -> tuple[str, int]:
-        return _free_address(answer, place, with_tls=with_tls)
+        return _free_address(answer, who, place)
 
     host, port = ask("On which address and port does it listen?\n  ADDRESS:PORT", WHO[who], check)
     if not with_tls:
@@ -116,12 +129,13 @@ def _where(who: str, ask: Ask, place: Locations, now_ms: int) -> dict[str, Any]:
     return {"host": host, "port": "off", "tls-port": port, "tls-cert": certificate, "tls-key": key}
 
 
-def _free_address(answer: str, place: Locations, *, with_tls: bool) -> tuple[str, int]:
-    host, colon, number = answer.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (colon and host and number.isascii() and number.isdigit() and 0 < int(number) < 65536):
+def _free_address(answer: str, who: str, place: Locations) -> tuple[str, int]:
+    match = _ADDRESS.fullmatch(answer)
+    if match is None or not 0 < int(match["port"]) < 65536:
         raise ValueError("it is an address and a port from 1 to 65535, such as 127.0.0.1:8000 or [::]:8443")
-    port = int(number)
+    host, port = match["host"] or match["v6"], int(match["port"])
+    if who == MACHINE and _is_beyond_loopback(host):
+        raise ValueError(f"others than this machine reach {host}, and you said {MACHINE}; 127.0.0.1 is this one alone")
     if place.of_machine and port in PRIVILEGED_PORTS:
         raise ValueError(
             "the server does not run as root, and nobody else may listen on a port below 1024; systemd may for it:"
@@ -131,11 +145,25 @@ def _free_address(answer: str, place: Locations, *, with_tls: bool) -> tuple[str
         for sock in listen(host, port):
             sock.close()
     except StartError as error:
-        # A chat that runs already gives way when it is started again.
         in_use = isinstance(error.__context__, OSError) and error.__context__.errno == errno.EADDRINUSE
-        if not in_use or not _is_chat(host, port, with_tls=with_tls):
+        if not in_use or not _gives_way(host, port, place):
             raise ValueError(str(error)) from None
     return host, port
+
+
+def _is_beyond_loopback(host: str) -> bool:
+    with suppress(OSError, UnicodeError):
+        return any(not is_loopback(str(found[4][0])) for found in socket.getaddrinfo(host, None))
+    return False
+
+
+def _gives_way(host: str, port: int, place: Locations) -> bool:
+    """Tell whether it is the chat of the configuration that is replaced, which is started again with the new one."""
+    try:
+        old = resolve({"config": str(place.config)}, {})
+    except StartError:
+        return False
+    return port in (old.port, old.tls_port) and _is_chat(host, port, with_tls=port == old.tls_port)
 
 
 def _is_chat(host: str, port: int, *, with_tls: bool) -> bool:
@@ -152,11 +180,13 @@ def _is_chat(host: str, port: int, *, with_tls: bool) -> bool:
 
 
 def _certificate(answer: str, place: Locations, now_ms: int) -> tuple[str, str]:
-    words = answer.replace(",", " ").split()
-    if len(words) == 1:
-        words = [str(Path(words[0]) / name) for name in ("fullchain.pem", "privkey.pem")]
+    # A path may have spaces in it.
+    if Path(answer).expanduser().is_dir():
+        words = [str(Path(answer) / name) for name in ("fullchain.pem", "privkey.pem")]
+    else:
+        words = [word.strip() for word in answer.split(",")] if "," in answer else answer.split()
     if len(words) != 2:
-        raise ValueError("these are two files, or one folder")
+        raise ValueError(f"{answer} is no folder; these are two files, with a comma between them, or one folder")
     certificate, key = (str(Path(word).expanduser().absolute()) for word in words)
     try:
         tls_context(certificate, key)
@@ -166,12 +196,17 @@ def _certificate(answer: str, place: Locations, now_ms: int) -> tuple[str, str]:
     if until_ms <= now_ms:
         raise ValueError(f"the certificate {certificate} ended at {iso(until_ms)}")
     for path in (certificate, key):
-        if place.of_machine and not _service_reads(path):
+        if place.of_machine and (_is_hidden(path) or not _service_reads(path)):
             raise ValueError(
                 f"the user {SERVICE}, as whom the server runs, cannot read {path}:"
-                f" install -m 640 -g {SERVICE} {path} /etc/chat-server/"
+                f" install -m 640 -g {SERVICE} {certificate} {key} /etc/chat-server/"
             )
     return certificate, key
+
+
+def _is_hidden(path: str) -> bool:
+    """Tell whether the unit hides it from the server (ProtectHome, PrivateTmp)."""
+    return any(Path(path).is_relative_to(hidden) for hidden in HIDDEN)
 
 
 def _service_reads(path: str) -> bool:
@@ -183,8 +218,10 @@ def _service_reads(path: str) -> bool:
     return test.returncode == 0
 
 
-def _directory(answer: str) -> str:
+def _directory(answer: str, place: Locations) -> str:
     path = Path(answer).expanduser().absolute()
+    if place.of_machine and _is_hidden(str(path)):
+        raise ValueError(f"the server sees nothing of {path}; {SERVICE_DATA} is made for it")
     above = path
     while not above.exists() and above != above.parent:
         above = above.parent
@@ -196,7 +233,10 @@ def _directory(answer: str) -> str:
 
 
 def _operator(answer: str) -> str | None:
-    return None if answer.lower() == NOBODY else str(USERNAME.parse(answer).name)
+    try:
+        return None if answer.lower() == NOBODY else str(USERNAME.parse(answer).name)
+    except ValueError as error:
+        raise ValueError(f"expected {error}, or {NOBODY}") from None
 
 
 # ---- the file
@@ -227,11 +267,12 @@ def _write(place: Locations, lines: dict[str, Any]) -> None:
 
 def _next_steps(place: Locations, who: str, lines: dict[str, Any], operator: str | None) -> list[str]:
     steps = [f"wrote {place.config}"]
-    if place.of_machine and place.config == SERVICE_CONFIG:
+    if place.of_machine:
         steps.append("start it: systemctl enable chat-server; systemctl restart chat-server")
         if Path(lines["data"]) != SERVICE_DATA:
-            steps.append(f"the unit may write into {SERVICE_DATA} alone: systemctl edit chat-server, and add")
-            steps.append(f"  [Service]\n  ReadWritePaths={lines['data']}")
+            steps.append(f"the unit may write into {SERVICE_DATA} alone; before that:")
+            steps.append(f"  install -d -o {SERVICE} -g {SERVICE} -m 700 {lines['data']}")
+            steps.append(f"  systemctl edit chat-server, and add [Service] and ReadWritePaths={lines['data']}")
     else:
         steps.append(f"start it: chat-server --config {place.config}")
     if operator is not None:

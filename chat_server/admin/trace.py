@@ -27,7 +27,8 @@ _HOW = {
 }
 _FIELD = re.compile(r"([a-z_]+)=(\S*)")
 _RANGE = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?", re.ASCII)
-_TARGET = re.compile(r"#(?P<id>[1-9]\d{0,17})|@?(?P<user>[^\s#=]+)|session=(?P<session>\d{1,18})")
+# A bare number is a message, as where one is edited or deleted; a user with such a name is @42.
+_TARGET = re.compile(r"#?(?P<id>[1-9]\d{0,17})|@?(?P<user>[^\s#=@]+)|session=(?P<session>\d{1,18})", re.ASCII)
 
 
 class LoggedLine(NamedTuple):
@@ -68,6 +69,9 @@ def telling(target: str) -> "Telling":
     """Return what tells of this target: `#42`, `@anna` or `session=7`. Raises StartError."""
     match = _TARGET.fullmatch(target)
     if match is None:
+        # To a shell, # begins a comment.
+        if not target:
+            raise StartError("there is nothing to trace; say '#42' (in quotes), @anna or session=7", status=2)
         raise StartError(f"“{target}” is nothing to trace; say #42, @anna or session=7", status=2)
     if match["id"]:
         return MessageStory(int(match["id"]))
@@ -228,8 +232,8 @@ def read_lines(files: Iterable[str], log: Path) -> Iterator[str]:
     paths = [Path(each) for each in files] or [path for path in reversed(rotated(log)) if path.exists()]
     if not paths:
         raise StartError(
-            f"there is no log {log}; a server whose stderr is no terminal logs there. From the journal it is read by:"
-            " journalctl -u chat-server | chat-server trace TARGET -"
+            f"there is no log {log}: without --log-file, a server logs there only if its stderr is a terminal. From the"
+            " journal it is read by: journalctl -u chat-server | chat-server trace TARGET -"
         )
     for path in paths:
         try:

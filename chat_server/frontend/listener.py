@@ -35,7 +35,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]
     ready yet, while another one is.
     """
     sockets: list[socket.socket] = []
-    where = f"{host}:{port}"
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in dict.fromkeys(found):
@@ -55,9 +55,9 @@ def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]
         number = getattr(error, "errno", None)
         if number == errno.EADDRINUSE:
             whose = "a program that does not share it, or one of another user" if shared else "another program"
-            raise StartError(f"{where} is in use by {whose}; choose another --port") from None
+            raise StartError(f"{where} is in use by {whose}; choose another port") from None
         if number in (errno.EACCES, errno.EPERM):
-            raise StartError(f"{where} may not be listened on by this user; choose a --port above 1023") from None
+            raise StartError(f"{where} may not be listened on by this user; choose a port above 1023") from None
         if number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
             raise StartError(f"cannot listen on {where}: {os.strerror(number)}") from None
         why = getattr(error, "strerror", None) or "that is no name of a host"
@@ -144,12 +144,20 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
         raise StartError(
-            f"cannot use --tls-cert {certificate} with --tls-key {key}: {why or error}; both are PEM files,"
+            f"cannot use --tls-cert {certificate} with --tls-key {key}: {_why_not(error)}; both are PEM files,"
             " the certificate with its chain, the key without a password",
             status=2,
         ) from None
+
+
+def _why_not(error: OSError | ValueError) -> str:
+    if isinstance(error, ssl.SSLError):
+        # OpenSSL also says that no certificate is assigned, where there is none for a key of that kind.
+        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
+            return "the key is not that of the certificate"
+        return f"one of them is damaged, or something else ({error.reason or 'no PEM'})"
+    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
 
 
 def _no_password() -> str:

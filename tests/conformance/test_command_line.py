@@ -410,3 +410,10 @@ def test_options_stand_before_or_after_the_word(tmp_path: Path) -> None:
         for words in (("--config", str(config), "check"), ("check", "--config", str(config)))
     )
     assert before == after and "page = 30" in before
+
+
+def test_data_that_cannot_even_be_looked_at_is_one_line(tmp_path: Path) -> None:
+    """As that of another user, which root could look at: here the name is too long for any file."""
+    server = Server(tmp_path / ("x" * 300))
+    for subcommand in ("check", "verify", "stats", "trace @anna", "backup FILE", "invite", "cluster snapshot"):
+        assert "File name too long" in refused(server, *subcommand.split()), subcommand

@@ -45,10 +45,14 @@ def test_answers_of_a_pipe_are_all_right_or_nothing_is_written(tmp_path: Path) -
 
 
 async def test_the_port_of_a_chat_that_runs_is_taken_as_free(chat: Chat, tmp_path: Path) -> None:
-    """It gives way when it is started again with the new configuration."""
+    """It gives way when it is started again with the new configuration, unless it has another one."""
+    config = tmp_path / "chat.toml"
     answers = ("machine", f"127.0.0.1:{chat.server.port}", str(tmp_path / "data"), "none")
-    done = await asyncio.to_thread(from_pipe, tmp_path / "chat.toml", *answers)
-    assert done.returncode == 0, done.stderr
+    for port, status in ((chat.server.port, 0), (chat.server.port - 1, 2)):
+        config.write_text(f"port = {port}\n")
+        done = await asyncio.to_thread(from_pipe, config, "yes", *answers)
+        assert done.returncode == status, done.stderr
+    assert "is in use by another program" in done.stderr
 
 
 def test_on_a_terminal_a_wrong_answer_is_asked_again(tmp_path: Path) -> None:

@@ -79,15 +79,24 @@ def test_the_internet_with_tls(place: setup.Locations) -> None:
         (["everybody"], "it is one of machine, network, internet"),
         (["machine", "8000"], "an address and a port"),
         (["machine", "127.0.0.1:0"], "an address and a port"),
+        (["machine", "::1:8000"], "an address and a port"),
+        (["machine", "0.0.0.0:8000"], "others than this machine reach 0.0.0.0"),
+        (["machine", "[::]:8000"], "others than this machine reach ::"),
         (["machine", "127.0.0.1:{taken}"], "is in use by another program"),
         (["network", "192.0.2.1:8000"], "cannot listen on 192.0.2.1:8000"),
         (["machine", DEFAULT, "{tmp}/file"], "is no directory"),
         (["machine", DEFAULT, "{tmp}/file/below"], "is no directory"),
         (["machine", DEFAULT, DEFAULT, "a b"], "a username"),
-        (["internet", DEFAULT, "{tmp}/nowhere"], "cannot use {tmp}/nowhere/fullchain.pem"),
+        (["internet", DEFAULT, "{tmp}/nowhere"], "{tmp}/nowhere is no folder"),
+        (["internet", DEFAULT, "{tmp}/one/fullchain.pem"], "{tmp}/one/fullchain.pem is no folder"),
+        (["internet", DEFAULT, "{tmp}"], "cannot use {tmp}/fullchain.pem"),
         (["internet", DEFAULT, "a b c"], "two files"),
         (["internet", DEFAULT, "{tmp}/over"], "ended at 2026-01-01T00:00:00"),
-        (["internet", DEFAULT, "{tmp}/one/fullchain.pem {tmp}/two/privkey.pem"], "cannot use"),
+        (["internet", DEFAULT, "{tmp}/one/fullchain.pem {tmp}/two/privkey.pem"], "the key is not that of the cert"),
+        (
+            ["internet", DEFAULT, "{tmp}/one/privkey.pem,{tmp}/one/fullchain.pem"],
+            "one of them is damaged, or something",
+        ),
     ],
 )
 def test_a_wrong_answer_is_refused_at_once(
@@ -105,6 +114,21 @@ def test_a_wrong_answer_is_refused_at_once(
             answer(*words)
     assert why.format(tmp=tmp_path) in str(caught.value)
     assert not place.config.exists()
+
+
+def test_a_key_of_another_kind_than_the_certificate_is_not_its_own(place: setup.Locations, tmp_path: Path) -> None:
+    certificate, key = pem_files(tmp_path / "one")
+    trustme.CA(key_type=trustme.KeyType.RSA).private_key_pem.write_to_path(key)
+    with pytest.raises(ValueError, match="the key is not that of the certificate"):
+        answer("internet", f"127.0.0.1:{free_port()}", f"{certificate},{key}")
+
+
+def test_the_paths_of_the_certificate_may_have_spaces(place: setup.Locations, tmp_path: Path) -> None:
+    certificate, key = pem_files(tmp_path / "my certificates")
+    for said in (str(tmp_path / "my certificates"), f"{certificate}, {key}"):
+        answer("internet", f"127.0.0.1:{free_port()}", said)
+        assert (written(place).tls_cert, written(place).tls_key) == (certificate, key)
+        place.config.unlink()
 
 
 def test_a_file_that_is_there_is_replaced_by_consent_alone(place: setup.Locations) -> None:
@@ -127,11 +151,18 @@ def test_a_wrong_option_leaves_nothing(place: setup.Locations) -> None:
 def test_root_is_told_what_the_server_may_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(setup, "SERVICE_CONFIG", config := tmp_path / "chat.toml")
+    monkeypatch.setattr(setup, "HIDDEN", ("/home", str(tmp_path / "hidden")))
     assert setup.Locations.here(None).config == config
     with pytest.raises(ValueError, match="below 1024"):
         answer("internet", "127.0.0.1:443")
+    with pytest.raises(ValueError, match="sees nothing of /home/chat"):
+        answer("machine", f"127.0.0.1:{free_port()}", "/home/chat")
+    pem_files(hidden := tmp_path / "hidden")
+    with pytest.raises(ValueError, match=f"cannot read {hidden}/fullchain.pem: install .*{hidden}/privkey.pem"):
+        answer("internet", f"127.0.0.1:{free_port()}", str(hidden))
     told = answer("machine", f"127.0.0.1:{free_port()}", str(tmp_path / "data"))
     assert "systemctl restart chat-server" in told and f"ReadWritePaths={tmp_path}/data" in told
+    assert f"install -d -o chat-server -g chat-server -m 700 {tmp_path}/data" in told
     told = answer("machine", f"127.0.0.1:{free_port()}", config=str(tmp_path / "other.toml"))
     assert f"start it: chat-server --config {tmp_path}/other.toml" in told, "the unit has another file"
     assert config.stat().st_mode & 0o777 == 0o644, "the server runs as another user"

@@ -83,7 +83,8 @@ async def test_what_a_user_or_a_session_did(json: bool, for_journal: bool) -> No
         ("#11", "there is no #11 yet: the log ends at 2026-11-21T12:00:00.000Z with seq 10"),
         ("#8", "there is no message #8: that seq was a change of #7"),
         ("#5", "does not say who sent #5"), ("@nobody", "@nobody did nothing that the log has"),
-        ("#0", "nothing to trace"), ("a b", "nothing to trace"), ("", "nothing to trace"),
+        ("#0", "nothing to trace"), ("a b", "nothing to trace"), ("", "there is nothing to trace; say '#42'"),
+        ("@", "nothing to trace"), ("11", "there is no #11 yet"), ("@11", "@11 did nothing"),
     ],
 )  # fmt: skip
 async def test_what_the_log_does_not_have_is_said(target: str, words: str) -> None:

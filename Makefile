@@ -86,14 +86,15 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 
 REPORT := docs/performance.md
+PARTS ?= bench arrivals search growth client
 
 bench: $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
-	$(BIN)/python -m benchmarks.bench --write $(REPORT)
-	$(BIN)/python -m benchmarks.arrivals --write $(REPORT)
-	$(BIN)/python -m benchmarks.search --write $(REPORT)
-	$(BIN)/python -m benchmarks.growth --write $(REPORT)
-	$(BIN)/python -m benchmarks.client --write $(REPORT)
+	@failed=; for part in $(PARTS); do \
+	    echo "$$(date +%T) $$part"; \
+	    $(BIN)/python -m benchmarks.$$part --write $(REPORT) $$([ $$part != bench ] || echo --instructions) || failed="$$failed $$part"; \
+	done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 bench-quick: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.bench --quick --instructions

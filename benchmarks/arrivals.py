@@ -102,8 +102,8 @@ def main() -> None:
     for row in ROWS:
         rows.append([row.name, row.said.format(statistics.median(row.measure() for _ in range(options.rounds)))])
         print(" | ".join(rows[-1]), flush=True)
-    if options.write:
-        write(options.write, as_table(["workload", "median"], rows), rounds=options.rounds)
+        if options.write:
+            write(options.write, as_table(["workload", "median"], rows), rounds=options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How fast the server is, beside InspIRCd, ngIRCd and the floors in C, all in one run on one machine.
 
-    python -m benchmarks.bench [--rounds 5] [--only NAME ...] [--quick] [--instructions] [--write docs/performance.md]
+    python -m benchmarks.bench [--rounds 5] [--only NAME ...] [--without PROGRAM ...] [--quick] [--instructions]
+                               [--write docs/performance.md]
 
 Each round measures all programs in turn, the server on one core and the load on another. The medians of the rounds
 count, and the medians of the ratios of each round. What a message takes of a processor varies a tenth as much as what
@@ -9,20 +10,30 @@ is done in a second, so it tells best whether a change has made the server slowe
 
 import argparse
 import statistics
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.programs import Program, chat_server, counted, floor, inspircd, is_installed, ngircd, run_load
 from benchmarks.report import as_table, machine, write
-from benchmarks.workloads import QUICK, WORKLOADS, Workload
+from benchmarks.workloads import QUICK, WORKLOADS, FloorKind, Workload
 
+OURS = "ours"
+FLOORS: dict[FloorKind, str] = {"write": "bare writes", "durable": "durable writes", "sql": "the same SQL"}
 HEAD = [
-    "workload", "a second", "of the floor", "of InspIRCd", "of ngIRCd", "user µs", "system µs", "InspIRCd µs", "p99 ms",
-    "load",
+    "workload", "a second", "of bare writes", "of the floor", "of InspIRCd", "of ngIRCd", "p99 ms", "user µs",
+    "system µs", "instructions",
 ]  # fmt: skip
+ALL_HEAD = ["workload", "program", "a second", "p99 ms", "user µs", "system µs", "load"]
+# More connections take minutes to come in under valgrind.
+COUNTED_CONNECTIONS_MAX = 500
+# ngIRCd writes each message to each receiver by a call of its own, so it gets one message of so many.
+NGIRCD_PART = 4
 
 
 class Figures(NamedTuple):
@@ -47,75 +58,90 @@ def measure(program: Program, workload: Workload, protocol: str) -> Figures:
     )
 
 
+class Entrant(NamedTuple):
+    """A program that is measured in each round, and the protocol that it speaks."""
+
+    protocol: str
+    start: Callable[[], AbstractContextManager[Program]]
+    part: int = 1
+
+
 @contextmanager
-def the_floor(workload: Workload) -> Iterator[Program]:
-    """That of the workload, with a file of its own. The one with SQL has a chat in which each pair has talked."""
-    assert workload.floor is not None
+def the_floor(workload: Workload, kind: FloorKind) -> Iterator[Program]:
+    """A floor with a file of its own. The one with SQL has a chat in which each pair has talked."""
     with tempfile.TemporaryDirectory() as directory:
-        if workload.floor == "durable":
-            file = f"{directory}/log"
-        else:
+        if kind == "sql":
             with chat_server(directory) as server:
                 once = {**workload.options, "messages": workload.connections // 2, "window": 1}
                 run_load(server, workload.kind, **once)
-            file = f"{directory}/chat.db"
-        with floor(workload.floor, workload.connections, file) as program:
+        file = {"write": "", "durable": f"{directory}/log", "sql": f"{directory}/chat.db"}[kind]
+        with floor(kind, workload.connections, file) as program:
             yield program
 
 
-def programs(workload: Workload) -> dict[str, tuple[str, Callable[[], AbstractContextManager[Program]]]]:
-    """What is measured in each round, with the protocol that it speaks."""
-    found: dict[str, tuple[str, Callable[[], AbstractContextManager[Program]]]] = {"ours": ("text", chat_server)}
-    if workload.floor is not None:
-        found["floor"] = ("bare", lambda: the_floor(workload))
+def entrants(workload: Workload) -> dict[str, Entrant]:
+    found = {OURS: Entrant("text", chat_server)}
+    for kind in workload.floors:
+        found[FLOORS[kind]] = Entrant("bare", partial(the_floor, workload, kind))
     if workload.options.get("protocol") != "json":
         if is_installed("inspircd"):
-            found["InspIRCd"] = ("irc", inspircd)
+            found["InspIRCd"] = Entrant("irc", inspircd)
         if is_installed("ngircd"):
-            found["ngIRCd"] = ("irc", ngircd)
+            found["ngIRCd"] = Entrant("irc", ngircd, NGIRCD_PART)
     return found
 
 
-def rounds_of(workload: Workload, rounds: int) -> dict[str, list[Figures]]:
-    measured: dict[str, list[Figures]] = {name: [] for name in programs(workload)}
+def rounds_of(workload: Workload, entered: dict[str, Entrant], rounds: int) -> dict[str, list[Figures]]:
+    measured: dict[str, list[Figures]] = {name: [] for name in entered}
     for _ in range(rounds):
-        for name, (protocol, start) in programs(workload).items():
-            with start() as program:
-                measured[name].append(measure(program, workload, protocol))
+        for name, entrant in entered.items():
+            with entrant.start() as program:
+                part = workload.with_share_of_messages(entrant.part)
+                measured[name].append(measure(program, part, entrant.protocol))
     return measured
 
 
+def median(figures: list[Figures]) -> Figures:
+    return Figures(*map(statistics.median, zip(*figures, strict=True)))
+
+
 def row_of(workload: Workload, measured: dict[str, list[Figures]], rates: dict[str, float]) -> list[str]:
-    """The cells below HEAD; `rates` has the rates of the workloads before, and takes this one's."""
-    ours = measured["ours"]
+    """The cells below HEAD but the last; `rates` has the rates of the workloads before, and takes this one's."""
+    ours = median(measured[OURS])
 
-    def median(name: str, field: str) -> float:
-        return float(statistics.median(getattr(each, field) for each in measured[name]))
+    def share(*names: str) -> str:
+        for name in names:
+            if name in measured:
+                pairs = zip(measured[OURS], measured[name], strict=True)
+                times = [getattr(own, workload.compares) / getattr(other, workload.compares) for own, other in pairs]
+                return f"{'p99 × ' * (workload.compares == 'p99_ms')}{statistics.median(times):.2f}"
+        return "–"
 
-    def share(name: str) -> str:
-        if name not in measured:
-            return "–"
-        return (
-            f"{statistics.median(own.rate / other.rate for own, other in zip(ours, measured[name], strict=True)):.2f}"
-        )
-
-    rate = rates[workload.name] = median("ours", "rate")
-    of_floor = share("floor")
+    rates[workload.name] = ours.rate
+    of_floor = share(FLOORS["durable"], FLOORS["sql"])
     if workload.other in rates:
-        of_floor = f"{rate / rates[workload.other]:.2f} of “{workload.other}”"
-    irc = f"{median('InspIRCd', 'user'):.0f} + {median('InspIRCd', 'system'):.0f}" if "InspIRCd" in measured else "–"
+        of_floor = f"{ours.rate / rates[workload.other]:.2f} of “{workload.other}”"
     return [
         workload.name,
-        f"{rate:,.0f} {workload.counts}",
+        f"{ours.rate:,.0f} {workload.counts}",
+        share(FLOORS["write"]),
         of_floor,
         share("InspIRCd"),
         share("ngIRCd"),
-        f"{median('ours', 'user'):.1f}",
-        f"{median('ours', 'system'):.1f}",
-        irc,
-        f"{median('ours', 'p99_ms'):.1f}",
-        f"{median('ours', 'load'):.0%}",
+        f"{ours.p99_ms:.1f}",
+        f"{ours.user:.1f}",
+        f"{ours.system:.1f}",
     ]
+
+
+def rows_of_all(workload: Workload, measured: dict[str, list[Figures]]) -> list[list[str]]:
+    """The cells below ALL_HEAD."""
+    rows = []
+    for name, figures in measured.items():
+        found = median(figures)
+        costs = [f"{found.user:.1f}", f"{found.system:.1f}", f"{found.load:.0%}"]
+        rows.append([workload.name, name, f"{found.rate:,.0f}", f"{found.p99_ms:.1f}", *costs])
+    return rows
 
 
 def instructions_of(workload: Workload) -> float:
@@ -132,28 +158,39 @@ def instructions_of(workload: Workload) -> float:
     return (counts[3 * few] - counts[few]) / (2 * few) / 1e3
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="workloads whose names begin so")
-    parser.add_argument("--quick", action="store_true", help="the server alone, one round of four workloads")
-    parser.add_argument("--instructions", action="store_true", help="count instructions too, with valgrind")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="the document whose table is written anew")
-    options = parser.parse_args()
-    chosen = [each for each in WORKLOADS if not options.only or each.name.startswith(tuple(options.only))]
-    if options.quick:
-        quick([each for each in chosen if each.name in QUICK or options.only], instructions=options.instructions)
-        return
-    print(f"{machine()}; medians of {options.rounds} rounds", flush=True)
+def are_counted(workload: Workload) -> bool:
+    """Whether the instructions of the workload can be counted."""
+    is_small = "messages" in workload.options and workload.connections <= COUNTED_CONNECTIONS_MAX
+    return is_small and is_installed("valgrind")
+
+
+def run(chosen: list[Workload], options: argparse.Namespace) -> bool:
+    """Measure the workloads, and write the tables anew after each. Whether none has failed."""
     rows: list[list[str]] = []
+    all_rows: list[list[str]] = []
     rates: dict[str, float] = {}
+    failed = False
     for workload in chosen:
-        rows.append(row_of(workload, rounds_of(workload, options.rounds), rates))
-        print(" | ".join(rows[-1]), flush=True)
-    table = as_table(HEAD, rows)
-    print(f"\n{table}")
-    if options.write:
-        write(options.write, table, rounds=options.rounds)
+        began = time.monotonic()
+        entered = {name: each for name, each in entrants(workload).items() if name not in options.without}
+        try:
+            measured = rounds_of(workload, entered, options.rounds)
+            is_counted = options.instructions and are_counted(workload)
+            instructions = f"{instructions_of(workload):,.0f} k" if is_counted else "–"
+        except (AssertionError, OSError) as error:  # a program that ended, or a load that waited in vain
+            print(f"{workload.name} failed: {error}", file=sys.stderr, flush=True)
+            failed = True
+            continue
+        rows.append([*row_of(workload, measured, rates), instructions])
+        added = rows_of_all(workload, measured)
+        all_rows += added
+        for row in added:
+            print("   ", " | ".join(row), flush=True)
+        print(" | ".join(rows[-1]), f"({time.monotonic() - began:.0f} s)", flush=True)
+        if options.write:
+            tables = f"{as_table(HEAD, rows)}\n\nAll programs:\n\n{as_table(ALL_HEAD, all_rows)}"
+            write(options.write, tables, rounds=options.rounds)
+    return not failed
 
 
 def quick(workloads: list[Workload], *, instructions: bool) -> None:
@@ -162,6 +199,26 @@ def quick(workloads: list[Workload], *, instructions: bool) -> None:
             found = measure(program, workload, "text")
         counted = f"  {instructions_of(workload):7,.0f} thousand instructions" if instructions else ""
         print(f"{workload.name:28}{found.user:8.1f} µs user {found.system:8.1f} µs system{counted}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="workloads whose names begin so")
+    parser.add_argument("--without", nargs="+", default=[], metavar="PROGRAM", help="such as ngIRCd, or “bare writes”")
+    parser.add_argument("--quick", action="store_true", help="the server alone, one round of four workloads")
+    parser.add_argument("--instructions", action="store_true", help="count instructions too, with valgrind")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the document whose table is written anew")
+    options = parser.parse_args()
+    if OURS in options.without:
+        parser.error("all others are compared with ours")
+    chosen = [each for each in WORKLOADS if not options.only or each.name.startswith(tuple(options.only))]
+    if options.quick:
+        quick([each for each in chosen if each.name in QUICK or options.only], instructions=options.instructions)
+        return
+    print(f"{machine()}; medians of {options.rounds} rounds", flush=True)
+    if not run(chosen, options):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

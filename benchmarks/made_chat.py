@@ -53,6 +53,8 @@ def make(directory: Path, messages: int, users: int = 2000, direct_chats: int = 
             _rows(range(first, first + messages), users, [(chat, *pair) for pair, chat in direct.items()]),
         )
         db.run("UPDATE state SET seq = ?", (first + messages - 1,))
+        # Nobody is shown all of it at a sign-in.
+        db.run("UPDATE members SET read_id = ?", (first + messages - 1,))
     db.close()
     local = Local(directory)
     while local.step() is not None:

@@ -2,28 +2,31 @@
 
     python -m benchmarks.search [--messages 1000000] [--rounds 200] [--data DIRECTORY] [--write docs/performance.md]
 
-The chat is made once in DIRECTORY. A search and a page are what a reader's thread does for one command, in
-milliseconds.
+The chat is made once in DIRECTORY, if it is not there. What is measured is what a user waits for, from the write of a
+command to the read of its `ok`, while nobody else does anything: the server on one core, the user on another.
 """
 
 import argparse
+import os
 import random
+import re
+import socket
 import statistics
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import apsw
 
 from benchmarks.made_chat import OPTIONS, make, vocabulary
-from benchmarks.programs import chat_server
-from benchmarks.report import as_table, write
-from chat_server.protocol.parse import parse
-from chat_server.protocol.times import Now
-from chat_server.rules import read
-from chat_server.rules.context import View
-from chat_server.store.database import Database, open_reader
-from tests.unit.chat import LIMITS
+from benchmarks.programs import LOAD_CORE, Program, chat_server
+from benchmarks.report import as_table, machine, write
+from chat_server.store.database import open_reader
 
+READERS = 20
+STARTS = 5
 USERS = 2000
 KINDS = {
     "a rare word": "/search {rare}",
@@ -44,17 +47,39 @@ KINDS = {
 }
 
 
-def ask(db: Database, user_id: int, line: str) -> float:
-    """Seconds."""
-    command = parse(line, text_chars_max=4096).command
-    db.run("BEGIN")
-    started = time.perf_counter()
-    view = View(db, user_id, Now(0, 0), LIMITS, {}, clock=time.perf_counter)
-    for _ in read(view, command):
-        pass
-    took = time.perf_counter() - started
-    db.run("END")
-    return took
+class Reader:
+    """A user of the made chat, signed in."""
+
+    def __init__(self, program: Program, number: int) -> None:
+        self.number = number
+        self._connection = socket.create_connection(("127.0.0.1", program.port))
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._read = b""
+        self.ask(f"/sign_in u{number}")
+        self.ask("/presence off")
+
+    def ask(self, line: str) -> float:
+        """Seconds until the answer is there."""
+        began = time.perf_counter()
+        self._connection.sendall(f"{line}\n".encode())
+        said = b""
+        while not (ended := re.search(rb"(?m)^[+-] .*\n", said)):
+            said += self._connection.recv(1 << 16)
+        took = time.perf_counter() - began
+        assert ended[0].startswith(b"+") or b"unknown_chat" in ended[0], f"{line}: {ended[0]!r}"
+        return took
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def signed_in(program: Program, numbers: list[int]) -> Iterator[list[Reader]]:
+    with ExitStack() as stack:
+        readers = [Reader(program, number) for number in numbers]
+        for reader in readers:
+            stack.callback(reader.close)
+        yield readers
 
 
 def start_seconds(directory: Path) -> float:
@@ -72,39 +97,52 @@ def _row(name: str, times: list[float]) -> list[str]:
     return row
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    options.add_argument("--data", type=Path, default=Path("/tmp/chat-search-benchmark"))
-    options.add_argument("--messages", type=int, default=1_000_000)
-    options.add_argument("--rounds", type=int, default=200)
-    options.add_argument("--write", type=Path, metavar="FILE", help="the document whose table is written anew")
-    chosen = options.parse_args()
-    words = vocabulary()
-    if not (chosen.data / "chat.db").exists():
-        chosen.data.mkdir(parents=True, exist_ok=True)
-        make(chosen.data, chosen.messages, USERS)
-    starts = [start_seconds(chosen.data) for _ in range(5)]
-    print(f"SQLite {apsw.sqlite_lib_version()}, {chosen.messages:,} messages, {chosen.rounds} rounds; milliseconds")
+def measure(data: Path, messages: int, rounds: int) -> list[list[str]]:
+    starts = [start_seconds(data) for _ in range(STARTS)]
     rows = [_row("the start of the server", [1000 * each for each in starts])]
-    db, rng = open_reader(chosen.data, local=True), random.Random(3)
-    for kind, line in KINDS.items():
-        times = []
-        for _ in range(chosen.rounds):
-            user, message = rng.randint(1, USERS - 5), rng.randint(200, chosen.messages)
-            said = db.value("SELECT text FROM messages WHERE id = ?", (message,)).split()
-            fields = {
-                "rare": rng.choice(words[5000:]),
-                "common": rng.choice(words[:50]),
-                "pair": " ".join(said[:2]),
-                "start": max(said, key=len)[: rng.randint(4, 6)],
-                "user": rng.randint(1, USERS),
-                "other": user + 1,
-                "id": message,
-            }
-            times.append(1000 * ask(db, user, line.format(**fields)))
-        rows.append(_row(kind, times))
-    if chosen.write:
-        write(chosen.write, as_table(["milliseconds", "median", "p99", "longest"], rows), rounds=chosen.rounds)
+    db, rng, words = open_reader(data, local=True), random.Random(3), vocabulary()
+    numbers = rng.sample(range(1, USERS - 5), READERS)
+    with chat_server(str(data), *OPTIONS) as server, signed_in(server, numbers) as readers:
+        for kind, line in KINDS.items():
+            times = []
+            for _ in range(rounds):
+                reader, message = rng.choice(readers), rng.randint(200, messages)
+                said = db.value("SELECT text FROM messages WHERE id = ?", (message,)).split()
+                fields = {
+                    "rare": rng.choice(words[5000:]),
+                    "common": rng.choice(words[:50]),
+                    "pair": " ".join(said[:2]),
+                    "start": max(said, key=len)[: rng.randint(4, 6)],
+                    "user": rng.randint(1, USERS),
+                    "other": reader.number + 1,
+                    "id": message,
+                }
+                times.append(1000 * reader.ask(line.format(**fields)))
+            rows.append(_row(kind, times))
+    db.close()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument(
+        "--data", type=Path, help="where the chat is made, or stands already; a new one goes by default"
+    )
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the document whose table is written anew")
+    options = parser.parse_args()
+    if (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {int(LOAD_CORE)})
+    print(f"{machine()}, SQLite {apsw.sqlite_lib_version()}, {options.messages:,} messages; milliseconds", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        data = options.data or Path(folder)
+        if not (data / "chat.db").exists():
+            data.mkdir(parents=True, exist_ok=True)
+            make(data, options.messages, USERS)
+        rows = measure(data, options.messages, options.rounds)
+    if options.write:
+        write(options.write, as_table(["milliseconds", "median", "p99", "longest"], rows), rounds=options.rounds)
 
 
 if __name__ == "__main__":

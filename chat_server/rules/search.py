@@ -21,7 +21,7 @@ from chat_server.store.database import Database
 # The words of one search.
 TOKENS_MAX = 64
 PREFIX_CHARS_MIN = 2
-# A page that has taken this time ends where it is; `more` goes on from there.
+# A page ends where it is, before it takes longer; `more` goes on from there.
 SECONDS_MAX = 0.02
 # After this time other readers come in between.
 LOOK_SECONDS_MAX = 0.003
@@ -45,7 +45,7 @@ def search_messages(view: View, command: Search) -> Answer:
         if len(ids) > wanted:
             return Page(page, Found(count, _next_search(command, sought, ids[wanted - 1] if wanted else below), note))
         below = looked_down_to
-        if below and view.clock() >= ends:
+        if below and view.clock() + LOOK_SECONDS_MAX >= ends:
             return Page(page, Found(count, _next_search(command, sought, below), note))
         yield page
     return Found(count)

@@ -14,7 +14,6 @@ from chat_server.protocol.messages import Message
 
 _TAIL_BYTES = 1 << 16  # in which the last message is found: the longest text has 16 KiB
 _MESSAGE = re.compile(rb"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) .* \(#(\d+)\)$", re.MULTILINE)
-_NOT_IN_NAMES = re.compile(r"[/\x00-\x1f\x7f-\x9f]")
 
 
 class _Last(Struct, frozen=True):
@@ -52,7 +51,7 @@ class ReadingLog:
     def _write(self, message: Message, me: str) -> None:
         at = wording.one_line(local(message.at)[:19].replace("T", " "))
         words = wording.event(message, me, clock.now()).partition("] ")[2].replace("\n", "\n    | ")
-        path = self._folder / f"{_NOT_IN_NAMES.sub('_', message.chat)}.log"
+        path = self._folder / f"{wording.one_line(message.chat).replace('/', '_')}.log"
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: another client may read the same chat
             size = file.seek(0, os.SEEK_END)

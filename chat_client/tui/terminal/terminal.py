@@ -12,6 +12,7 @@ from prompt_toolkit.output import Output
 from chat_client.common.cells import safe
 from chat_client.common.desktop import Notifier
 from chat_client.common.key_decoder import ALT_AS_BEFORE, ALT_AS_ESC
+from chat_server.protocol.sanitize import clean
 
 # With focus reports.
 MODES, MODES_BACK = f"\x1b[?1004h{ALT_AS_ESC}", f"{ALT_AS_BEFORE}\x1b[?1004l"
@@ -44,8 +45,8 @@ class Terminal:
             self._output.set_title(safe(text))
 
     def copy(self, text: str) -> None:
-        """By OSC 52, where the terminal allows it."""
-        self._passed(f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07")
+        """By OSC 52, where the terminal allows it. What a hostile server has sent may be pasted into a shell."""
+        self._passed(f"\x1b]52;c;{b64encode(clean(text).encode()).decode()}\x07")
 
     def attention(self, title: str, body: str) -> None:
         """Ring, and show it on the desktop: by notify-send where there is one, else by the terminal."""

@@ -1,4 +1,5 @@
 import io
+from base64 import b64decode
 from typing import cast
 
 import pytest
@@ -44,6 +45,13 @@ def test_the_clipboard_passes_through_tmux(monkeypatch: pytest.MonkeyPatch) -> N
     terminal, out = written({"TMUX": "1", "TERM": "screen"}, monkeypatch)
     terminal.copy("#42")
     assert out.getvalue() == "\x1bPtmux;\x1b\x1b]52;c;IzQy\x07\x1b\\"
+
+
+def test_nothing_is_copied_that_a_shell_would_take_for_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may send what ends a paste, so that the rest of it would be executed."""
+    terminal, out = written({"TERM": "xterm"}, monkeypatch)
+    terminal.copy("ls\x1b[201~\x9b201~\x03rm\n")
+    assert b64decode(out.getvalue().removeprefix("\x1b]52;c;").removesuffix("\x07")) == b"ls[201~201~rm\n"
 
 
 def test_modes_are_set_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:

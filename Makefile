@@ -58,7 +58,6 @@ test-pythons: $(VENV)/installed
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8 .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

@@ -19,7 +19,8 @@ from chat_server.store.database import open_reader
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, json_operator, refused, word
 from tests.conformance.uploads import bytes_of, only, send_file
-from tests.harness import TIMEOUT_SECONDS, Chat, JsonClient, Server, texts
+from tests.fork_server import start as start_program
+from tests.harness import TIMEOUT_SECONDS, Chat, JsonClient, Server, rounds, texts
 from tests.unit.chat import dump
 
 MESSAGES_A_SECOND = 200
@@ -185,17 +186,14 @@ async def test_a_kill_in_the_middle_leaves_no_half_file(start: Start, tmp_path: 
     target = tmp_path / "backups"
     target.mkdir()
     file = target / "chat.tar"
-    for _ in range(5):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "chat_server", "backup", str(file), "--data", str(chat.server.data),
-            stdout=subprocess.DEVNULL, env=chat.server.environment,
-        )  # fmt: skip
+    for _ in range(rounds(8)):
+        arguments = [sys.executable, "-m", "chat_server", "backup", str(file), "--data", str(chat.server.data)]
+        process = start_program(arguments, chat.server.environment, tmp_path)
         # Killed as soon as it has begun to write.
-        while not (begun := list(target.glob(".*/*"))) and process.returncode is None:
+        while not (begun := list(target.glob(".*/*"))) and process.poll() is None:
             await bob.roundtrip()
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        process.kill()
+        process.wait()
         if not file.exists():
             assert begun
         for part in target.glob(".*"):

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from chat_server.settings import load
+from tests.fork_server import run
 from tests.harness import TIMEOUT_SECONDS, Chat
 from tests.ports import free_port
 
@@ -16,12 +17,8 @@ SETUP = (sys.executable, "-m", "chat_server", "setup")
 
 
 def from_pipe(config: Path, *answers: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SETUP, "--config", str(config)],
-        input="".join(f"{each}\n" for each in answers),
-        capture_output=True,
-        text=True,
-    )
+    said = "".join(f"{each}\n" for each in answers)
+    return run([*SETUP, "--config", str(config)], os.environ, Path.cwd(), said)
 
 
 def test_the_server_takes_what_was_answered(tmp_path: Path) -> None:

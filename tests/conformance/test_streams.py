@@ -127,25 +127,31 @@ async def test_all_addresses_are_those_of_both_families(tmp_path: Path) -> None:
     server.close()
 
 
-SAID = {
-    "--host 10.255.255.1 --port 0": (2, "cannot listen on 10.255.255.1:0: "),
-    "--host no.such.host.invalid": (2, "cannot listen on no.such.host.invalid:8000: "),
-    "--host a..b": (2, "cannot listen on a..b:8000: "),
-    "--host ''": (2, "--host: "),
-    "--data $(printf 'x\\377')": (2, "is not UTF-8"),
-    "export $(printf 'x\\377')": (2, "is not UTF-8"),
-    "--data '~nobody_at_all/x'": (2, "--data: expected a directory"),
-    "--help >/dev/full": (1, "No space left on device"),
-    "--version >/dev/full": (1, "No space left on device"),
-    "check >/dev/full": (1, "No space left on device"),
-}
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--host", "10.255.255.1"), "cannot listen on 10.255.255.1:0: "),
+        (("--host", "no.such.host.invalid"), "cannot listen on no.such.host.invalid:0: "),
+        (("--host", "a..b"), "cannot listen on a..b:0: "),
+        (("--host", ""), "--host: "),
+        (("--data", "~nobody_at_all/x"), "--data: expected a directory"),
+    ],
+)
+def test_what_is_wrong_outside_is_one_line(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    status, said = Server(tmp_path / "data", *options).refusal()
+    assert status == 2 and said.startswith("chat-server: ") and said.count("\n") == 1 and words in said
 
 
-@pytest.mark.parametrize("rest", SAID)
-def test_what_is_wrong_outside_is_one_line(tmp_path: Path, rest: str) -> None:
-    # What cannot be written fails where it is printed, or where it is flushed.
-    for buffered in ["", "1"][: 1 + ("/dev/full" in rest)]:
-        _check_said(tmp_path, f'"$@" {rest}', *SAID[rest], PYTHONUNBUFFERED=buffered)
+@pytest.mark.parametrize("rest", ["--data $(printf 'x\\377')", "export $(printf 'x\\377')"])
+def test_arguments_that_are_not_utf8_are_one_line(tmp_path: Path, rest: str) -> None:
+    _check_said(tmp_path, f'"$@" {rest}', 2, "is not UTF-8")
+
+
+@pytest.mark.parametrize("word", ["--help", "--version", "check"])
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["flushed", "printed"])
+def test_what_cannot_be_printed_is_one_line(tmp_path: Path, word: str, unbuffered: str) -> None:
+    """It fails where it is flushed, or where it is printed already."""
+    _check_said(tmp_path, f'"$@" {word} >/dev/full', 1, "No space left on device", PYTHONUNBUFFERED=unbuffered)
 
 
 @pytest.mark.parametrize("limit", [8, 20, 64])

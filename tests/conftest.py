@@ -1,7 +1,8 @@
 """What holds for all tests: the profile of hypothesis, the garbage that nobody looks for, signals and terminal.
 
-`unit` tries the same examples every time, so that a run that was green is green again. `thorough` (`make test-all`) and
-`deep` look further, at random.
+`unit` tries the same few examples every time, so that a run that was green is green again. `thorough` (`make test-all`)
+and `deep` look further, at random. `make test-all` alone also runs what is marked as thorough: variations of a test of
+which `make test` runs one.
 """
 
 import gc
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, settings
 _CHECKS = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 
 settings.register_profile(
-    "unit", deadline=None, max_examples=25, derandomize=True, database=None, suppress_health_check=_CHECKS
+    "unit", deadline=None, max_examples=15, derandomize=True, database=None, suppress_health_check=_CHECKS
 )
 settings.register_profile("thorough", deadline=None, max_examples=200, database=None, suppress_health_check=_CHECKS)
 settings.register_profile("deep", deadline=None, max_examples=2000, database=None, suppress_health_check=_CHECKS)
@@ -30,6 +31,11 @@ def pytest_collection() -> Generator[None, object, object]:
     gc.freeze()
     gc.enable()
     return result
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("TESTS") != "all":
+        items[:] = [item for item in items if item.get_closest_marker("thorough") is None]
 
 
 # Under nohup, or in the background of a script, the tests ignore these, and what they start would do so too: no program

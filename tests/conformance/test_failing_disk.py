@@ -78,8 +78,11 @@ async def assert_kept(chat: Chat, server: FailingServer, sender: Sender) -> None
 
 @pytest.mark.parametrize(
     "fault",
-    [("write", errno.EIO, LOG), ("write", errno.EROFS, LOG)]
-    + [("fsync", number, path) for number in (errno.EIO, errno.ENOSPC) for path in (LOG, DATABASE)],
+    [("write", errno.EIO, LOG), ("fsync", errno.EIO, DATABASE), ("fsync", errno.ENOSPC, LOG)]
+    + [
+        pytest.param(fault, marks=pytest.mark.thorough)
+        for fault in (("write", errno.EROFS, LOG), ("fsync", errno.EIO, LOG), ("fsync", errno.ENOSPC, DATABASE))
+    ],
     ids=str,
 )
 async def test_a_disk_that_failed_ends_the_server(failing: Failing, fault: tuple[str, int, str]) -> None:
@@ -98,7 +101,11 @@ async def test_a_disk_that_failed_ends_the_server(failing: Failing, fault: tuple
     await assert_kept(chat, server, sender)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG], ids=errno.errorcode.get)
+@pytest.mark.parametrize(
+    "number",
+    [errno.ENOSPC, *(pytest.param(number, marks=pytest.mark.thorough) for number in (errno.EDQUOT, errno.EFBIG))],
+    ids=errno.errorcode.get,
+)
 async def test_what_has_no_room_is_refused_and_all_else_goes_on(failing: Failing, number: int) -> None:
     chat, server = failing
     sender, client = Sender("sender"), await chat.json("sender")
@@ -116,7 +123,12 @@ async def test_what_has_no_room_is_refused_and_all_else_goes_on(failing: Failing
     await assert_kept(chat, server, sender)
 
 
-@pytest.mark.parametrize("fault", [("write", errno.EIO), ("fsync", errno.EIO), ("fsync", errno.EDQUOT)], ids=str)
+@pytest.mark.parametrize(
+    "fault",
+    [("fsync", errno.EIO)]
+    + [pytest.param(fault, marks=pytest.mark.thorough) for fault in (("write", errno.EIO), ("fsync", errno.EDQUOT))],
+    ids=str,
+)
 async def test_a_disk_that_fails_under_a_file_ends_the_server(failing: Failing, fault: tuple[str, int]) -> None:
     chat, server = failing
     client = await chat.json("anna")

@@ -41,7 +41,7 @@ def spoiled(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(at, len(data)))])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.one_of(st.binary(max_size=60), spoiled(), st.sampled_from(RUBBISH)))
 def test_whatever_comes_is_read_or_left_out(data: bytes) -> None:
     async def test(nodes: Nodes) -> None:

@@ -441,7 +441,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.lists(STEPS, max_size=25))
 def test_whatever_is_lost_all_nodes_come_to_know_who_is_where(steps: list[tuple[str, object, object]]) -> None:
     async def test(nodes: Nodes) -> None:

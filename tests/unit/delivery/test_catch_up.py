@@ -448,7 +448,7 @@ class Program(Reader):
 
 TestPeople = Reader.TestCase
 TestPrograms = Program.TestCase
-TestPeople.settings = TestPrograms.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestPeople.settings = TestPrograms.settings = settings(max_examples=4 * settings().max_examples, stateful_step_count=40)
 
 
 def test_a_page_that_comes_after_signing_out_is_nobodys() -> None:

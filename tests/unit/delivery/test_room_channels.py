@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.log.entries import CloseAccount, Enter, Entry
@@ -227,7 +227,6 @@ batches = st.lists(
 
 
 @given(batches)
-@settings(max_examples=30)
 def test_nobody_sees_anything_of_a_chat_that_one_is_not_in(
     batches: list[tuple[list[tuple[str, str]], int, int]],
 ) -> None:

@@ -58,7 +58,10 @@ steps = st.lists(
 )
 
 
-examples = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+examples = settings(
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def expected(lines: Sequence[str], *, user: bool) -> list[Reply]:

@@ -25,10 +25,10 @@ class Everybody(RoomRules, MessageRules, BlockRules, BanRules, FileRules):
 
 
 TestInRooms = InRooms.TestCase
-TestInRooms.settings = settings(max_examples=14, stateful_step_count=60)
+TestInRooms.settings = settings(stateful_step_count=60)
 TestAmongPeople = AmongPeople.TestCase
-TestAmongPeople.settings = settings(max_examples=20, stateful_step_count=50)
+TestAmongPeople.settings = settings(stateful_step_count=50)
 TestWithFiles = WithFiles.TestCase
-TestWithFiles.settings = settings(max_examples=16, stateful_step_count=50)
+TestWithFiles.settings = settings(stateful_step_count=50)
 TestEverybody = Everybody.TestCase
-TestEverybody.settings = settings(max_examples=12, stateful_step_count=60)
+TestEverybody.settings = settings(stateful_step_count=60)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.log.entries import MACHINE, Accept, CloseAccount, Configure, Enter, Entry
@@ -93,7 +93,6 @@ class Twin:
             self.executor.execute(batch(self.number + 1, NOW, entries))
 
 
-@settings(max_examples=40)
 @given(histories)
 def test_no_outcome_depends_on_the_cache(history: list[tuple[list[tuple[int, str, str]], bool]]) -> None:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.store import messages
@@ -106,7 +106,6 @@ def test_a_message_counts_what_answers_it(few: Chat) -> None:
 @given(
     st.lists(st.tuples(st.sampled_from((-3, 0, 0, 1, 5)), st.booleans()), min_size=1, max_size=30), st.integers(-5, 160)
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_first_message_since_a_time_is_found(few: Chat, sent: list[tuple[int, bool]], since: int) -> None:
     """Where the clock was never set back it is exactly the first one, whatever other chats had between."""
     few.say("alice", "/send bob hi")

@@ -318,5 +318,5 @@ class Client(RuleBasedStateMachine):
                 assert chat.mentions <= mentions
 
 
-Client.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Client.TestCase.settings = settings(max_examples=2 * settings().max_examples, stateful_step_count=30)
 TestClient = Client.TestCase

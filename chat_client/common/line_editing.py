@@ -226,8 +226,8 @@ class Candidates(Completer):
     async def get_completions_async(
         self, document: Document, complete_event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        if ":" in document.text_before_cursor:
-            # On the loop the first of them would hold up the keys behind it.
+        if ":" in document.text_before_cursor and not emojis.cache_info().currsize:
+            # Loaded on the loop they would hold up the keys behind the first colon.
             await asyncio.to_thread(emojis)
         async for each in super().get_completions_async(document, complete_event):
             yield each

@@ -108,6 +108,13 @@ class Connections:
     def has_user(self, user_id: int) -> bool:
         return user_id in self._by_user
 
+    def has_other(self, user_id: int, number: int) -> bool:
+        """Whether the user has a connection besides the one with this number."""
+        known = self._by_user.get(user_id)
+        if known is None:
+            return False
+        return len(known) > 1 or number not in known if isinstance(known, dict) else known.number != number
+
     def of_user(self, user_id: int) -> list[UserConnection]:
         """The user's connections, the oldest first."""
         known = self._by_user.get(user_id)

@@ -54,6 +54,9 @@ class Delivery:
         self._told = told
         # What ends with the batch that is being delivered.
         self._endings: dict[int, Ended] = {}
+        self._runtime = runtime
+        # When the delivery of the last batch began: the time of all of its outcomes.
+        self.began = runtime.monotonic()
 
     @property
     def delivered(self) -> int:
@@ -103,6 +106,7 @@ class Delivery:
 
     def deliver(self, executed: Executed) -> RoutedEvents:
         """Return the events, by who received them."""
+        self.began = self._runtime.monotonic()
         plan = route(executed, self._identity, self.memberships, self.connections)
         self._endings = plan.endings
         for user_id, change in plan.presence:

@@ -19,6 +19,9 @@ class Connected(Protocol):
 
     def has_user(self, user_id: int) -> bool: ...
 
+    def has_other(self, user_id: int, number: int) -> bool:
+        """Whether the user has a connection besides the one with this number."""
+
     def tokens_of_user(self, user_id: int) -> Iterable[tuple[int, bytes | None]]:
         """The number of each of the user's connections, and the token that it came in by."""
 
@@ -130,7 +133,9 @@ class _Router:
         self._order += 1
         routed = RoutedEvent(self._order, index, event, push.notice)
         if not isinstance(event, Message):
-            for audience in self._audiences(push):
+            # What only the asking connection would get is for nobody, such as one's own read marker: there is one for
+            # each message with 400 people who write. A notice counts as told all the same.
+            for audience in self._audiences(push, besides=0 if push.notice else asker):
                 plan.events.add(audience, routed)
                 plan.for_later.append(Kept(routed, audience, asker))
         elif push.room:
@@ -143,7 +148,8 @@ class _Router:
                 if self._connected.has_user(user_id):
                     plan.events.users.setdefault(user_id, []).append(routed)
 
-    def _audiences(self, push: Push) -> Iterable[Audience]:
+    def _audiences(self, push: Push, besides: int = 0) -> Iterable[Audience]:
+        """Those who receive it, without a user who has no connection besides this one."""
         if push.room:
             members = self._memberships.users(push.room)
             if push.room not in self._changing:
@@ -154,4 +160,4 @@ class _Router:
             return _ALL
         else:
             users = push.users
-        return [Audience(user_id) for user_id in users if self._connected.has_user(user_id)]
+        return [Audience(user_id) for user_id in users if self._connected.has_other(user_id, besides)]

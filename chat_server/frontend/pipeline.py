@@ -242,6 +242,9 @@ class Pipeline:
         if exclusive is not None and exclusive.outcome is not None:
             outcome, exclusive.outcome = exclusive.outcome, None
             self._finish_logged(exclusive, outcome)
+        elif self._next is None and self._is_reading and not self.has_eof and not self._intake.has_line():
+            # As nearly always: nothing waited for the outcome.
+            return
         self._go_on()
 
     def signed_out(self) -> None:

@@ -106,10 +106,10 @@ class Session:
     # ---- the delivery's receiver
 
     def settle(self, outcome: Outcome) -> bytes:
-        return self.pipeline.outcome(outcome, self._runtime.monotonic())
+        return self.pipeline.outcome(outcome, self._delivery.began)
 
     def settled(self) -> None:
-        self.pipeline.delivered(self._runtime.monotonic())
+        self.pipeline.delivered(self._delivery.began)
 
     def describe(self) -> SessionInfo:
         return SessionInfo(self.number, self.address, iso(self.since_ms), self.pipeline.client)
@@ -249,7 +249,7 @@ class Session:
 
     def why_not(self, command: Command) -> Refusal | None:
         node = self._node
-        if command.adds and not node.space.has_room(command.announced_bytes):
+        if not node.space.has_room(command.announced_bytes) and command.adds:
             return no_room_refusal()
         if node.shedding.level and not self.local:
             return node.shedding.refusal(command, self.outbox.user_id)

@@ -21,7 +21,7 @@ class Cache:
     """- `users`: accounts by id (see `accounts`).
     - `places`: where a user may write, by the user's id, and the kind and the folded name of the target.
     - `main_slow_ms`: the slow mode of main, None if it was not read yet.
-    - `text_bytes`: how much the texts of users take at most, as `text_quota` reckons with in this batch.
+    - `text_bytes`: how much the texts of users take at most (see `text_quota`).
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,8 @@ class Cache:
         self.text_bytes: dict[int, int] = {}
 
     def begin_batch(self) -> None:
-        self.text_bytes.clear()
+        if len(self.text_bytes) > KEPT_MAX:
+            self.text_bytes.clear()
         if len(self.users) > KEPT_MAX:
             self.users.clear()
         if len(self.places) > KEPT_MAX:

@@ -62,6 +62,9 @@ def space_out(text: str) -> str:
 
 def normalize(text: str) -> str:
     """Normalize a text for the index, or a query in the same way. The result has no quotes of FTS5's syntax."""
+    if text.isascii():
+        # As below, where nothing else concerns such a text.
+        return text.lower().replace('"', " ")
     return space_out(fold_words(text)).replace('"', " ")
 
 
@@ -83,12 +86,12 @@ def index_step(db: Database, after: int, newest: int) -> int:
     end = (block + 1) * BLOCK_IDS - 1
     rows: list[Row] = []
     size, up_to = 0, min(newest, end)
-    for row in db.rows(f"{_ROWS}{_RANGE} ORDER BY m.id LIMIT ?", (after, up_to, STEP_MESSAGES_MAX + 1)):
-        size += len(row[1].encode())
+    for id, text, scope in db.rows(f"{_ROWS}{_RANGE} ORDER BY m.id LIMIT ?", (after, up_to, STEP_MESSAGES_MAX + 1)):
+        size += len(text.encode())
         if rows and (size > STEP_TEXT_BYTES_MAX or len(rows) == STEP_MESSAGES_MAX):
             up_to = rows[-1][0]
             break
-        rows.append(_normalized(row))
+        rows.append((id, normalize(text), scope))
     _insert(db, block, rows)
     if up_to == end:
         _mark_stale(db, block)
@@ -159,12 +162,7 @@ def _mark_stale(db: Database, block: int) -> None:
 
 
 def _rows(db: Database, which: str, bindings: Row) -> list[Row]:
-    return [_normalized(row) for row in db.rows(_ROWS + which, bindings)]
-
-
-def _normalized(row: Row) -> Row:
-    id_, text, scope = row
-    return id_, normalize(text), scope
+    return [(id, normalize(text), scope) for id, text, scope in db.rows(_ROWS + which, bindings)]
 
 
 def _insert(db: Database, block: int, rows: list[Row]) -> None:

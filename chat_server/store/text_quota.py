@@ -10,8 +10,9 @@ def bytes_of(db: Database, user_id: int) -> int:
 def reserve(db: Database, user_id: int, more: int, most: int) -> int | None:
     """Make sure that `more` bytes of text may come to those of a user; where they may not, how many there are.
 
-    The quota is read once a batch and user: what is freed within the batch counts only where nothing else is left. Read
-    for each message it took 2 of the 14 µs that executing one does.
+    How many there are is read once for each user: what is freed counts only where nothing else is left, and is read
+    again then, so that the answer never depends on what is remembered. Read for each message it took 2 of the 14 µs
+    that executing one does.
     """
     cache = db.cache
     used = None if cache is None else cache.text_bytes.get(user_id)

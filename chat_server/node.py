@@ -344,7 +344,7 @@ class Node:
                 if self.on_delivered is not None:
                     self.on_delivered(executed, before, events)
                 self.delivery.outage.note_batch(executed.now.at_ms)
-                self.shedding.end_batch(self.runtime.monotonic())
+                self.shedding.end_batch(self.runtime.monotonic(), is_on_disk=executed.commit_seconds > 0)
                 done = "dues" in executed.counts
                 if "address_bans" in executed.counts:
                     await self._read_bans()

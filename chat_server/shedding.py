@@ -37,10 +37,10 @@ class Shedding:
     def begin_batch(self, now: float) -> None:
         self._batch_begun = now
 
-    def end_batch(self, now: float) -> None:
-        """It was executed and delivered."""
+    def end_batch(self, now: float, *, is_on_disk: bool) -> None:
+        """It was executed and delivered; or it was stuck and given up, and then its time says nothing of the next."""
         assert self._batch_begun is not None
-        self._last_batch = now - self._batch_begun
+        self._last_batch = now - self._batch_begun if is_on_disk else 0.0
         self._longest_batch = max(self._longest_batch, self._last_batch)
         self._batch_begun = None
 
@@ -53,10 +53,12 @@ class Shedding:
             # Of batches that take longer than from look to look, most looks see none end: at 3 s each, no level began.
             batch, stuck = max(batch, self._last_batch), now - begun
         wait = max(lag, batch, self._queue.backlog_seconds)
+        before = self.level
         if not self._overload.note(wait, stuck, now):
             return
-        waited = f"commands wait for {max(wait, stuck):.1f} s"
-        log.warning("overload, level %d of %d: %s; %s", self.level, len(LEVELS) - 1, waited, LEVELS[self.level].words)
+        if self.level != before:
+            waited, words = f"commands wait for {max(wait, stuck):.1f} s", LEVELS[self.level].words
+            log.warning("overload, level %d of %d: %s; %s", self.level, len(LEVELS) - 1, waited, words)
         self._delivery.put_off_signals(self._overload.is_shed(SIGNALS))
         if self._overload.is_shed(READINGS) or self._overload.is_shed(MESSAGES):
             self._runtime.spawn(self.learn_operators())

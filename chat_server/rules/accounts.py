@@ -357,11 +357,13 @@ def _requests(view: View) -> list[PendingRequest]:
 
 
 def _first_words(view: View, user: User) -> Iterator[str]:
-    """Tell a newcomer, before it bites, of the limit in main, the life of messages, and a name without a password."""
+    """Tell a newcomer, before it bites, of the limits in main, the life of messages, and a name without a password."""
     most, window_ms, life_ms = view.limits.main_rate_count, view.limits.main_rate_window_ms, view.limits.message_ttl_ms
     parts = []
     if most is not None:
         parts.append(f"main takes {most} messages of yours in {duration(window_ms)}, private chats any number")
+    if slow_ms := slow_mode.interval_ms(view.db, MAIN):
+        parts.append(f"main is in slow mode: everybody may send one message in {duration(slow_ms)}")
     if life_ms is not None:
         parts.append(f"a message is gone {duration(life_ms)} after all have read it")
     if parts:

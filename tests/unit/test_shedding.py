@@ -154,7 +154,7 @@ def test_slow_batches_are_noticed_however_long_they_take(seconds: float, caplog:
         for _ in range(round(60 / seconds)):
             shedding.begin_batch(runtime.monotonic())
             await runtime.sleep(seconds)
-            shedding.end_batch(runtime.monotonic())
+            shedding.end_batch(runtime.monotonic(), is_on_disk=True)
 
     async def main() -> None:
         writing = runtime.spawn(batches())
@@ -165,6 +165,27 @@ def test_slow_batches_are_noticed_however_long_they_take(seconds: float, caplog:
             levels.append(shedding.level)
         assert max(levels) == max(number for number, level in enumerate(LEVELS) if level.wait <= seconds)
         assert levels == sorted(levels), "it neither ends nor begins anew between two batches"
+
+    runtime.run(main())
+
+
+def test_batches_that_are_given_up_refuse_no_reading() -> None:
+    runtime, overload = FakeRuntime(), Overload()
+    shedding = Shedding(runtime, overload, cast(Log, Queue()), cast(Readers, Nobody()), cast(Delivery, Nobody()))
+
+    async def batches() -> None:
+        for _ in range(3):
+            shedding.begin_batch(runtime.monotonic())
+            await runtime.sleep(30)
+            shedding.end_batch(runtime.monotonic(), is_on_disk=False)
+
+    async def main() -> None:
+        writing = runtime.spawn(batches())
+        while not writing.done():
+            await runtime.sleep(WATCH_SECONDS)
+            shedding.look(0.0)
+            assert not overload.is_shed(READINGS)
+        assert overload.is_shed(MESSAGES)
 
     runtime.run(main())
 

@@ -7,9 +7,11 @@ import pytest
 from chat_server.log.entries import CloseAccount
 from chat_server.protocol.arguments import Username
 from chat_server.protocol.control import Appoint
+from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import DelayedSent
 from chat_server.protocol.rooms import SlowModeChanged, SlowModeShown
 from chat_server.protocol.times import DAY_MS, HOUR_MS, iso
+from chat_server.rules.accounts import Welcome
 from chat_server.store.database import NoRoom
 from tests.unit.chat import Chat, events_in, events_to, failing_commits, refusal_of
 from tests.unit.fakes import NOON_MS
@@ -46,6 +48,14 @@ def test_the_chat_is_told_when_it_changes(slow: Chat) -> None:
         assert listed == {"main": 300, "#team": 60}
     assert slow.say("bob", "/slow_mode #team").reply == SlowModeShown("#team", 60)
     assert slow.say("bob", "/slow_mode main").reply == SlowModeShown("main", 300)
+
+
+def test_a_newcomer_is_told(slow: Chat) -> None:
+    slow.sign_in("erin")
+    slow.say("dora", "/slow_mode main 5m")
+    said = slow.ask("erin", Welcome(True, slow.executor.state.seq, None, None))
+    words = [event.text for event in said.events if isinstance(event, Notice)]
+    assert any("main is in slow mode: everybody may send one message in 5m" in text for text in words)
 
 
 def test_everybody_waits_from_message_to_message(slow: Chat) -> None:

@@ -19,6 +19,8 @@ COUNTERS: dict[str, str] = {
     "batches": "Batches that were executed; like messages, dues and files, those of all nodes of a cluster.",
     "messages": "New messages, and changes of messages: edits, deletions, reactions.",
     "deliveries": "Lines of events that connections to this node got; own messages, told by the reply, are in it.",
+    "connections_refused": "Connections that this node refused, since it had no room for them.",
+    "connections_banned": "Connections that this node refused, since their addresses are banned.",
     "address_bans": "Changes of the bans of addresses.",
     "dues": "Times that what was due was done: delayed messages, ends of bans, expiry.",
     "messages_expired": "Messages that have lived their time and were removed.",

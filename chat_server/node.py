@@ -339,6 +339,9 @@ class Node:
                 self.metrics.count_batch(
                     len(ordered.batch.entries), seconds, executed.commit_seconds, changes, executed.counts
                 )
+                if "address_bans" in executed.counts:
+                    # Before it is answered, so that whoever then connects finds it so.
+                    await self._read_bans()
                 before = self.delivery.delivered
                 events = self.delivery.deliver(executed)
                 if self.on_delivered is not None:
@@ -346,8 +349,6 @@ class Node:
                 self.delivery.outage.note_batch(executed.now.at_ms)
                 self.shedding.end_batch(self.runtime.monotonic(), is_on_disk=executed.commit_seconds > 0)
                 done = "dues" in executed.counts
-                if "address_bans" in executed.counts:
-                    await self._read_bans()
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms, done=done)
                 self._writer.tend(self._report_disk_failure)
                 if self._writer.has_sweeps:

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import sys
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,7 @@ class Server:
         self._member: ClusterNode | None = None
         self._processes: NodeProcesses | None = None
         self._claims: list[socket.socket] = []
+        self._refused: Counter[str] = Counter()
 
     async def _open_member(self) -> ClusterNode:
         """Raises StartError."""
@@ -194,6 +196,7 @@ class Server:
             self._connections_max,
             self._settings.connections_per_address,
             why_banned=lambda address: self.node.doorkeeper.why_not(address, self.node.time.now()),
+            refused=self._refused,
         )
         self.node.on_bans = self._sessions.close_banned
         for sock in self._plain:
@@ -365,6 +368,8 @@ class Server:
         }
         counters = {
             "deliveries": self.node.delivery.feed.deliveries,
+            "connections_refused": self._refused["busy"],
+            "connections_banned": self._refused["banned"],
             "file_bytes_received": blobs.bytes_received,
             "file_bytes_sent": blobs.bytes_sent,
             **(self._member.numbers.counters() if self._member else {}),

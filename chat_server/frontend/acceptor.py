@@ -72,7 +72,7 @@ def limit_connections(wanted: int) -> int:
 class Acceptor:
     """Accepts at most `most` connections, and `most_of_network` from one address; None means any number.
 
-    `spare` open files stay free for others.
+    `spare` open files stay free for others. `refused` counts connections that are refused, by code.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Acceptor:
         *,
         spare: int = SPARE_DESCRIPTORS,
         why_banned: WhyBanned = lambda address: None,
+        refused: Counter[str] | None = None,
     ) -> None:
         self.count = 0
         self._open = open
@@ -91,6 +92,7 @@ class Acceptor:
         self._spare = spare
         self._why_banned = why_banned
         self._of_network: Counter[str] = Counter()
+        self._refused = Counter() if refused is None else refused
         self._listening: dict[socket.socket, ssl.SSLContext | None] = {}
         self._pause: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -196,6 +198,7 @@ class Acceptor:
     # ---- connections that are refused
 
     def _refuse(self, sock: socket.socket, context: ssl.SSLContext | None, why: Closing) -> None:
+        self._refused[why.code] += 1
         if self._refusals >= REFUSALS_MAX:
             if context is None:
                 # Nothing was sent before, so the kernel takes the line at once even if nobody reads it.

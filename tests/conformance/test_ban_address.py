@@ -9,6 +9,7 @@ import trustme
 
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, json_operator, refused, text_operator
+from tests.conformance.test_metrics import numbers
 from tests.harness import REMOTE, TIMEOUT_SECONDS, Chat
 
 
@@ -65,8 +66,9 @@ async def is_turned_away(chat: Chat, words: str) -> None:
     assert await connection.reader.read() == f"* closing: {words}\n".encode()
 
 
-async def test_everybody_from_there_goes_and_nobody_comes(start_remote: Start) -> None:
-    chat = start_remote("--operator", "boss", "--allow-passwordless")
+async def test_everybody_from_there_goes_and_nobody_comes(start_remote: Start, tmp_path: Path) -> None:
+    metrics = tmp_path / "chat.prom"
+    chat = start_remote("--operator", "boss", "--allow-passwordless", "--metrics-file", str(metrics))
     boss, here = await json_operator(chat), await chat.text("mallory")
     there, stranger = await chat.json("mallory", source=REMOTE), await chat.text_stranger(source=REMOTE)
     await boss.roundtrip()
@@ -86,6 +88,8 @@ async def test_everybody_from_there_goes_and_nobody_comes(start_remote: Start) -
     await boss.ok(f"/unban_address {REMOTE}")
     again = await chat.json_stranger(source=REMOTE)
     await again.ok(f"/resume {token}")
+    assert chat.server.terminate() == 0
+    assert numbers(metrics)["chat_connections_banned_total"] == 1
 
 
 async def test_a_connection_whose_handshake_outlasts_the_ban_is_closed(start_remote: Start, tmp_path: Path) -> None:

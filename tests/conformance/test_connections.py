@@ -13,12 +13,14 @@ from chat_server.admin.control import CONNECTIONS_MAX
 from chat_server.errors import StartError
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, refused
+from tests.conformance.test_metrics import numbers
 from tests.conformance.uploads import fetch, send_file
 from tests.harness import REMOTE, Chat
 
 
-async def test_connections_of_one_address(start_remote: Start) -> None:
-    chat = start_remote("--connections-per-address", "2")
+async def test_connections_of_one_address(start_remote: Start, tmp_path: Path) -> None:
+    metrics = tmp_path / "chat.prom"
+    chat = start_remote("--connections-per-address", "2", "--metrics-file", str(metrics))
     for _ in range(2):
         await chat.json(source=REMOTE)
     refused = await chat.connection(source=REMOTE)
@@ -28,6 +30,8 @@ async def test_connections_of_one_address(start_remote: Start) -> None:
     await chat.json(source="127.0.0.3")
     for _ in range(4):
         await chat.json()
+    assert chat.server.terminate() == 0
+    assert numbers(metrics)["chat_connections_refused_total"] == 1
 
 
 async def test_where_descriptors_run_out_those_who_are_in_notice_nothing(start: Start) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from chat_server.log.entries import CloseAccount
 from chat_server.protocol.arguments import Username
-from chat_server.protocol.control import Appoint
 from chat_server.protocol.connection import Notice
+from chat_server.protocol.control import Appoint
 from chat_server.protocol.messages import DelayedSent
 from chat_server.protocol.rooms import SlowModeChanged, SlowModeShown
 from chat_server.protocol.times import DAY_MS, HOUR_MS, iso

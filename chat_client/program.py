@@ -3,13 +3,13 @@
 import asyncio
 import signal
 import sys
+from importlib import import_module
 
 from chat_client import exit_status, standard_streams
 from chat_client.common import wording
 from chat_client.common.reading_log import ReadingLog
 from chat_client.exit_status import ExitStatus
 from chat_client.faults import Faults, has_hung_up
-from chat_client.plain import script
 from chat_client.sdk.chat import Chat
 from chat_client.sdk.errors import ChatError
 from chat_client.sdk.events import TokenNotKept
@@ -74,6 +74,8 @@ async def _run(settings: Settings) -> int:
 
 
 async def _send(settings: Settings, target: str) -> int:
+    from chat_client.plain import script
+
     text = script.message(settings, sys.stdin.buffer)
     async with open_chat(settings, interactive=settings.text is not None and at_terminal()) as chat:
         reading = asyncio.create_task(_warn_of(chat))
@@ -90,6 +92,8 @@ async def _warn_of(chat: Chat) -> None:
 
 
 async def _follow(settings: Settings, wanted: str) -> int:
+    from chat_client.plain import script
+
     _needs_stdout()
     async with open_chat(settings, interactive=at_terminal()) as chat:
         await script.follow(chat, wanted, standard_streams.out, _warn, settings.json)
@@ -165,10 +169,14 @@ def _edit(settings: Settings) -> int:
 
 
 async def _screen(settings: Settings) -> int:
-    from chat_client.tui.app import App
     from chat_client.tui.sections import SECTIONS
 
     settings.check_tables(SECTIONS)
     log = _reading_log(settings)
+    # It is loaded while the server is asked, which takes less time.
+    loading = asyncio.create_task(asyncio.to_thread(import_module, "chat_client.tui.app"))
     async with open_chat(settings, interactive=True) as chat:
+        await loading
+        from chat_client.tui.app import App
+
         return await App(chat, settings, log).run()

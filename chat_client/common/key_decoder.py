@@ -19,6 +19,7 @@ FOCUS_IN, FOCUS_OUT = Keys.F23, Keys.F24  # no keyboard has these keys: they sta
 ALT_AS_ESC, ALT_AS_BEFORE = "\x1b[?1036s\x1b[?1036h", "\x1b[?1036r"
 _LONGEST = 4096  # characters of an answer, which is then given up
 
+# `re` compiles each but the longest when it is first used: all of them took 2 ms of each start.
 _STRING = r"\x1b[\]PX^_][^\x07\x1b\x00-\x06\x08-\x1a\x1c-\x1f]*"  # OSC, DCS and the like, without their ends
 _WHOLE = re.compile(
     r"(?P<mouse>\x1b\[M.{3}|\x1b\[<\d+;\d+;\d+[mM]|\x1b\[\d+;\d+;\d+M)"
@@ -34,17 +35,15 @@ _WHOLE = re.compile(
     r"|(?P<alt>\x1b[^\x1b\[\]OPX^_])",
     re.DOTALL,
 )
-_BEGUN = re.compile(rf"\x1b\x1b?(?:\[(?:\[|M.{{0,2}}|[0-?]*[ -/]*)?|O[0-9;]*)?|{_STRING}\x1b?", re.DOTALL)
+_BEGUN = rf"\x1b\x1b?(?:\[(?:\[|M.{{0,2}}|[0-?]*[ -/]*)?|O[0-9;]*)?|{_STRING}\x1b?"
 # Beginnings that are kept however long the rest takes: nobody types them in one burst.
-_HELD = re.compile(r"\x1b\[[0-?]+[ -/]*|\x1b\[M.{0,2}|\x1b\]\d[^\x00-\x1f]*\x1b?|\x1bP[^\x00-\x1f]+\x1b?")
-_ANSWER = re.compile(r"\x1b\[(?:[?>=][\d;]*c|\?[\d;]*[nu]|\?[\d;]*\$y|[\d;]*[nt]|>[\d;]*[mq]|\?[\d;]*S)")
-_TAIL = re.compile(r"\](?:1[0-9]|4;\d+);rgba?:[\da-fA-F/]*(?:\x07|\x1b\\)|\[\?[\d;]+c")  # its Esc was taken for a key
-_U = re.compile(r"\x1b\[(\d+)(?::\d*)*(?:;(\d*)(?::(\d+))?(?:;[\d:]*)?)?u|\x1b\[27;(?P<mods>\d+);(?P<code>\d+)~")
+_HELD = r"\x1b\[[0-?]+[ -/]*|\x1b\[M.{0,2}|\x1b\]\d[^\x00-\x1f]*\x1b?|\x1bP[^\x00-\x1f]+\x1b?"
+_ANSWER = r"\x1b\[(?:[?>=][\d;]*c|\?[\d;]*[nu]|\?[\d;]*\$y|[\d;]*[nt]|>[\d;]*[mq]|\?[\d;]*S)"
+_TAIL = r"\](?:1[0-9]|4;\d+);rgba?:[\da-fA-F/]*(?:\x07|\x1b\\)|\[\?[\d;]+c"  # its Esc was taken for a key
+_U = r"\x1b\[(\d+)(?::\d*)*(?:;(\d*)(?::(\d+))?(?:;[\d:]*)?)?u|\x1b\[27;(?P<mods>\d+);(?P<code>\d+)~"
 _RELEASED = "3"
 # A key by its number or letter, with modifiers as xterm (`;5`), old terminals (`O5D`) and rxvt (`7^`) write them.
-_FUNCTION = re.compile(
-    r"\x1b(?:\[(?P<number>\d*)(?:;(?P<held>\d+)(?::(?P<event>\d+))?)?|O(?P<old>\d*))(?P<end>[~A-Z^$@])"
-)
+_FUNCTION = r"\x1b(?:\[(?P<number>\d*)(?:;(?P<held>\d+)(?::(?P<event>\d+))?)?|O(?P<old>\d*))(?P<end>[~A-Z^$@])"
 _RXVT = {"$": 2, "^": 5, "@": 6}
 _ENDS = {"1": "H", "7": "H", "4": "F", "8": "F"}  # Home and End by number
 
@@ -81,7 +80,7 @@ class Keyboard(Vt100Parser):
     def feed(self, data: str) -> None:
         data, self._held = self._held + data, ""
         self.is_kept = False
-        if self._escaped and (tail := _TAIL.match(data)):
+        if self._escaped and (tail := re.match(_TAIL, data)):
             self._answered(f"\x1b{tail[0]}")
             data = data[tail.end() :]
         self._escaped = False
@@ -95,7 +94,7 @@ class Keyboard(Vt100Parser):
             elif whole := _WHOLE.match(data):
                 data = data[whole.end() :]
                 self._sequence(whole[0], str(whole.lastgroup))
-            elif len(data) < _LONGEST and _BEGUN.fullmatch(data):
+            elif len(data) < _LONGEST and re.fullmatch(_BEGUN, data, re.DOTALL):
                 self._held = data
                 return
             else:
@@ -105,7 +104,7 @@ class Keyboard(Vt100Parser):
     def flush(self) -> None:
         """Nothing more comes for now. A lone Esc is a key; an answer or a sequence that has begun is kept."""
         held, self._held = self._held, ""
-        if _HELD.fullmatch(held):
+        if re.fullmatch(_HELD, held):
             self._held = held
         elif held.startswith("\x1b\x1b"):
             self._escape()
@@ -150,7 +149,7 @@ class Keyboard(Vt100Parser):
         elif kind == "alt":
             self._key(Keys.Escape, sequence[0])
             self._typed(sequence[1])
-        elif kind == "string" or _ANSWER.fullmatch(sequence):
+        elif kind == "string" or re.fullmatch(_ANSWER, sequence):
             self._answered(sequence)
         elif re.fullmatch(r"\x1b\[\d+;\d+R", sequence):
             self._key(Keys.CPRResponse, sequence)
@@ -161,7 +160,7 @@ class Keyboard(Vt100Parser):
         if not (sequence := _usual(sequence)):
             return
         found = _MORE.get(sequence) or _known(sequence)
-        if coded := _U.fullmatch(sequence):
+        if coded := re.fullmatch(_U, sequence):
             if coded[3] != _RELEASED:
                 self._coded(int(coded[1] or coded["code"]), int(coded[2] or coded["mods"] or 1), sequence)
         elif found is Keys.BracketedPaste:
@@ -200,7 +199,7 @@ class Keyboard(Vt100Parser):
 
 def _usual(sequence: str) -> str:
     """The sequence as xterm has it; nothing for a key that was released. Caps Lock and Num Lock do not count."""
-    found = _FUNCTION.fullmatch(sequence)
+    found = re.fullmatch(_FUNCTION, sequence)
     if found is None or found["event"] == _RELEASED:
         return sequence if found is None else ""
     number, end = found["number"] or "", found["end"]
@@ -240,7 +239,7 @@ _CODED = {9: "Tab", 13: "Enter", 27: "Esc", 32: "Space", 127: "Backspace"}
 _NAMED = {"pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→",
           "@": "Space", "escape": "Esc", " ": "Space"}  # fmt: skip
 _CONTROLS = {"h": "Backspace", "i": "Tab", "m": "Enter"}
-_MODIFIED = re.compile(r"\x1b(?:\[|O)(?:(\d*)(?:;(\d+))?)([~A-Z^$@])")
+_MODIFIED = r"\x1b(?:\[|O)(?:(\d*)(?:;(\d+))?)([~A-Z^$@])"
 
 
 def name(presses: list[KeyPress]) -> str:
@@ -263,10 +262,10 @@ def name(presses: list[KeyPress]) -> str:
 
 
 def _of_sequence(sequence: str) -> str:
-    if coded := _U.fullmatch(sequence):
+    if coded := re.fullmatch(_U, sequence):
         code, modifiers = int(coded[1] or coded["code"]), int(coded[2] or coded["mods"] or 1)
         key = _CODED.get(code) or (chr(code).upper() if 0x20 < code < 0xE000 and chr(code).isprintable() else "")
-    elif found := _MODIFIED.fullmatch(sequence):
+    elif found := re.fullmatch(_MODIFIED, sequence):
         modifiers = int(found[2] or 1)
         key = _NUMBERED.get(int(found[1] or 0), "") if found[3] in "~^$@" else _LAST.get(found[3], "")
     else:

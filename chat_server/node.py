@@ -426,8 +426,10 @@ def open_alone(
     live: Callable[[], dict[str, int]] = dict,
     open_log: Callable[..., Log] = LocalLog,
     write_now: WriteNow = os.write,
+    *,
+    is_member: bool = False,
 ) -> Node:
-    """Open a node with a log of its own, which `open_log` makes. `live`: see `Node`. Raises StartError."""
+    """Open a node with a log of its own, which `open_log` makes. `live`, `is_member`: see `Node`. Raises StartError."""
     space = Space(directory, settings.disk_reserve_bytes, runtime)
     writer = Writer(runtime, directory, space)
     state = writer.state
@@ -453,6 +455,6 @@ def open_alone(
         log=log,
         live=live,
         rank=lambda: 0,
-        is_member=False,
+        is_member=is_member,
         write_now=write_now,
     )

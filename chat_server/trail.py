@@ -30,10 +30,10 @@ class Trail:
     def _note_unanswered(self) -> None:
         """Log the messages of those who were gone before the answer, with which an action is logged otherwise."""
         for outcome in self._feed.unanswered:
-            messages = (push.event for push in outcome.pushes if isinstance(push.event, Message))
-            message = next(messages, None)
-            if message is None or outcome.entry.origin is None:
+            messages = [push.event for push in outcome.pushes if isinstance(push.event, Message)]
+            if not messages or outcome.entry.origin is None:
                 continue
+            message = messages[0]
             seq = 0 if message.seq == message.id else message.seq
             session = outcome.entry.origin.session
             self._actions.add(message.from_, "unanswered", "ok", 0.0, session, "-", message.id, seq)

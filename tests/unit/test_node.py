@@ -1,5 +1,6 @@
 """A node with its store and its log, in one thread and in virtual time."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from chat_server.delivery.peers import Present, SessionsElsewhere
 from chat_server.errors import Refusal, StartError, not_done_refusal
 from chat_server.log import Log
 from chat_server.log.entries import MACHINE, Configure, Due, Enter, Entry
-from chat_server.node import Node
+from chat_server.node import open_alone
 from chat_server.prepare import Asker
 from chat_server.protocol.names import check
 from chat_server.protocol.people import ONLY_HERE, Who
@@ -74,7 +75,7 @@ def test_a_lock_that_stays_stops_the_start_and_says_so(tmp_path: Path) -> None:
 def open_member(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
     """From now on nodes start with these options as nodes of a cluster."""
     monkeypatch.setattr("tests.unit.one_node.SETTINGS", load(["--disk-reserve", "off", *options], {}))
-    monkeypatch.setattr("chat_server.node.Node", lambda *given, **more: Node(*given, **{**more, "is_member": True}))
+    monkeypatch.setattr("tests.unit.one_node.open_alone", partial(open_alone, is_member=True))
 
 
 async def stay(chat: Chat) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 # Answers after which something may have been done all the same, unless `done: false` stands with them.
 UNCERTAIN = frozenset(("unavailable", "internal"))
+# Refusals that pass; a sign-in that is refused with any other code is refused for good.
+PASSING = frozenset(("busy", "too_fast", "unavailable", "internal"))
 
 
 class ChatError(Exception):

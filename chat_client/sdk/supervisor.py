@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeGuard
 from chat_client.sdk.alternatives import Alternatives
 from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.credentials import Credentials
-from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
+from chat_client.sdk.errors import PASSING, CannotConnect, ChatError, Disconnected, Refused
 from chat_client.sdk.event_queue import EventQueue
 from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, State, TokenNotKept
 from chat_client.sdk.link import Answer, Link, LinkLost, Request, TurnedAway
@@ -27,8 +27,6 @@ from chat_server.protocol.connection import Closing, CommandForm, FormatSet, Not
 from chat_server.protocol.messages import Message
 
 LINE_BYTES_MAX = 1 << 16
-# Refusals that pass; a sign-in that is refused with any other code is refused for good.
-PASSING = frozenset(("busy", "too_fast", "unavailable", "internal"))
 BANNED = "banned"
 # The codes with which a server closes a connection that must not be made again.
 FINAL = frozenset(("signed_out", "account_deleted", BANNED))

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from chat_client.common import wording
 from chat_client.common.typed_lines import whole_line
+from chat_client.sdk.errors import PASSING, ChatError, Refused
 from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import ITEMS_MAX, Anchor
@@ -23,7 +25,7 @@ def load(screen: ScreenState, chat: ChatState) -> None:
 
 
 def fetch(screen: ScreenState, chat: ChatState, side: Side, id: int | None = None) -> None:
-    if side in chat.requested or not screen.session.is_online:
+    if side in chat.requested or not screen.may_ask_pages:
         return
     chat.requested.add(side)
     where: dict[str, Any] = {"after": 0} if side == "oldest" else {}
@@ -172,10 +174,24 @@ def _reach_end(screen: ScreenState, chat: ChatState) -> None:
         feed.follow_end()
 
 
-def give_up_page(screen: ScreenState, request: HistoryRequest, refused: bool) -> None:
-    """It did not come; where the server refused it, there is nothing more to ask for."""
+def go_on_loading(screen: ScreenState) -> None:
+    """Ask for what is shown and lacks something, such as a page that the server could not give before."""
+    chat, feed = screen.chats.open, screen.feed
+    if screen.view is None and not chat.loaded:
+        load(screen, chat)
+    elif not (feed.at_start and feed.at_end) and (feed.anchor is not None or not feed.at_end):
+        fetch_more(screen)
+
+
+def give_up_page(screen: ScreenState, request: HistoryRequest, error: ChatError) -> None:
+    """It did not come. A server that is overloaded is asked again later; after another refusal there is no more."""
     chat = screen.chats.by_name.get(request.chat)
     if chat is not None:
         chat.requested.discard(request.side)
-        if refused:
+        if not isinstance(error, Refused):
+            return
+        if error.code not in PASSING:
             chat.loaded = chat.feed.at_end = chat.feed.at_start = True
+        elif chat is screen.chats.open:
+            why = wording.reason(error).rpartition("; ")[0] or wording.reason(error)
+            screen.tell("error", f"{why}; it is asked for again")

@@ -8,7 +8,7 @@ from msgspec import structs
 from chat_client.common import wording
 from chat_client.common.cells import safe
 from chat_client.common.typed_lines import whole_line
-from chat_client.sdk.errors import ChatError, Refused
+from chat_client.sdk.errors import PASSING, ChatError, Refused
 from chat_client.sdk.events import OtherReply
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import Feed
@@ -66,9 +66,13 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
 
 def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float) -> None:
     screen.now = now
+    if isinstance(why, HistoryRequest | QuoteRequest) and getattr(error, "code", "") in PASSING:
+        screen.put_off_pages()
     match why:
         case HistoryRequest():
-            give_up_page(screen, why, isinstance(error, Refused))
+            give_up_page(screen, why, error)
+        case QuoteRequest() if not screen.may_ask_pages:
+            screen.quotes.forget(why.id)
         case ChangeRequest():
             screen.changes.remove(why)
             failed = "" if isinstance(error, Refused) else f"{why.verb} #{why.id}: "

@@ -28,6 +28,8 @@ from chat_client.tui.state.session import Session
 from chat_client.tui.state.typists import Typists
 from chat_server.protocol.messages import Message
 
+# A server that has too much to do for pages is asked again after this time, as it advises.
+PAGES_AGAIN_SECONDS = 10.0
 Sides = Literal["both", "left", "none"]  # what is shown beside the middle, where there is room
 
 
@@ -92,6 +94,7 @@ class ScreenState:
         self.mouse = True
         self.bare = False  # the middle has all of the screen and shows the text alone; the mouse is the terminal's
         self.side_panels: Sides = "both"
+        self._pages_from = 0.0  # of `elapsed`: from then on pages of history may be asked for
         self.keymap = keymap()
 
     # ---- what is in sight
@@ -188,9 +191,17 @@ class ScreenState:
             known = {name: value for name, value in arguments.items() if value is not None}
             self.do(Ask(verb, known, why or BackgroundRequest()))
 
+    @property
+    def may_ask_pages(self) -> bool:
+        return self.session.is_online and self.elapsed >= self._pages_from
+
+    def put_off_pages(self) -> None:
+        """The server has too much to do for pages: none is asked for during a while."""
+        self._pages_from = self.elapsed + PAGES_AGAIN_SECONDS
+
     def ask_quotes(self, ids: frozenset[int]) -> None:
         """Have these messages, which others on the screen answer."""
-        if self.session.is_online:
+        if self.may_ask_pages:
             for id in self.quotes.ask(ids):
                 self.ask("history", QuoteRequest(id), chat=self.chats.open_name, around=id, limit=1)
 

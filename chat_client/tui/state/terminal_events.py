@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from chat_client.tui.state.history import fetch_more
+from chat_client.tui.state.history import go_on_loading
 from chat_client.tui.state.own_typing import note_absence
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.screen_state import ScreenState
@@ -53,9 +53,8 @@ def tick(screen: ScreenState, now: float) -> bool:
     if session.is_online and screen.elapsed - screen.roster.asked_at >= STATUS_SECONDS:
         screen.roster.asked_at = screen.elapsed
         screen.ask("status")
-    is_whole = screen.feed.at_start and screen.feed.at_end
-    if session.is_online and not is_whole and screen.feed.anchor is not None:
-        fetch_more(screen)
+    if session.is_online:
+        go_on_loading(screen)
     return changed
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from chat_client.sdk.errors import Disconnected, Refused
 from chat_client.tui.state import navigation
 from chat_client.tui.state.effects import Ask
@@ -133,6 +135,44 @@ def test_a_page_that_the_server_refuses_is_not_asked_for_again() -> None:
     me.now += 1
     tick(me.screen, me.now)
     assert not me.asked("history")
+
+
+def wait(me: Me, seconds: float) -> None:
+    me.now += seconds
+    tick(me.screen, me.now)
+
+
+BUSY = Refused("busy", "the server has more to do than it can: history has to wait; try again in 10 s")
+
+
+@pytest.mark.parametrize("error", [BUSY, Refused("unavailable", "the disk cannot be read; try again", {"done": False})])
+def test_a_page_that_the_server_could_not_give_is_asked_for_later(error: Refused) -> None:
+    me = Me()
+    (ask,) = me.asked("history")
+    take_refusal(me.screen, ask.why, error, me.now)
+    assert me.screen.flash is not None and me.screen.flash.text.endswith("; it is asked for again")
+    assert "loading" in me.text() and "nothing has been said here yet" not in me.text()
+    for _ in range(9):
+        wait(me, 1)
+    assert not me.asked("history")
+    wait(me, 2)
+    (ask,) = me.asked("history")
+    me.answer(ask, [said(1, "at last")], MessagesShown("main", 1))
+    assert "at last" in me.text()
+    wait(me, 20)
+    assert not me.asked("history")
+
+
+def test_older_pages_that_the_server_could_not_give_are_asked_for_later() -> None:
+    me = ready()
+    navigation.scroll(me.screen, 60)
+    (ask,) = me.asked("history")
+    take_refusal(me.screen, ask.why, BUSY, me.now)
+    navigation.scroll(me.screen, 5)
+    assert not me.asked("history") and not me.screen.feed.at_start
+    wait(me, 11)
+    (ask,) = me.asked("history")
+    assert ask.arguments["before"] == 101
 
 
 def test_a_chat_whose_unread_messages_fit_is_shown_from_the_first_one_on() -> None:

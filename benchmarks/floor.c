@@ -3,7 +3,8 @@
  * floor write N PORT          N connections: each line of one is written to all others, and acknowledged to it
  * floor durable N PORT FILE   the same, but what one turn has read is appended to FILE and synced before it is written
  * floor sql N PORT DATABASE   pairs: a line of connection 2n goes to 2n + 1 behind the same SQL as the server's, one
- *                             transaction a turn; DATABASE is one of the server's that has done the same already
+ *                             transaction a turn, and an index for searches that follows as the server's does;
+ *                             DATABASE is one of the server's that has done the same already
  *
  * Nothing is parsed, checked or rendered but what the lines of `load` need. What one look at the sockets finds is one
  * turn, as it is one batch of the server. A full socket holds it up, as it would hold up any honest loop.
@@ -19,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_MAX 65536
@@ -114,7 +116,7 @@ static void write_turn(void)
 
 static sqlite3 *db;
 static sqlite3_int64 *users, *chats; /* the ids of u0, u1 ..., and of the chats of the pairs */
-static sqlite3_stmt *begin, *bytes_of, *insert, *advance, *commit;
+static sqlite3_stmt *begin, *insert, *advance, *commit;
 
 static sqlite3_stmt *statement(const char *sql)
 {
@@ -162,7 +164,6 @@ static void open_database(const char *path)
                             octet_length, NULL, NULL);
     sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON", 0, 0, 0);
     begin = statement("BEGIN IMMEDIATE");
-    bytes_of = statement("SELECT bytes FROM text_bytes WHERE user_id = ?");
     insert = statement("INSERT INTO messages (id, seq, chat_id, user_id, at_ms, elapsed_ms, text, delayed, reply_to,"
                        " mentions, alone) VALUES (?1, ?1, ?2, ?3, ?4, ?4, ?5, 0, NULL, NULL, NOT EXISTS (SELECT 1 FROM"
                        " members WHERE chat_id = ?2 AND absent = 0 AND user_id <> ?3))");
@@ -195,12 +196,6 @@ static void open_database(const char *path)
 
 static void store(const struct message *message, long number)
 {
-    static int last = -1;
-    if (message->from != last) {
-        sqlite3_bind_int64(bytes_of, 1, users[message->from]);
-        run(bytes_of);
-    }
-    last = message->from;
     sqlite3_bind_int64(insert, 1, number);
     sqlite3_bind_int64(insert, 2, chats[message->from]);
     sqlite3_bind_int64(insert, 3, users[message->from]);
@@ -218,6 +213,94 @@ static void store_turn(void)
     sqlite3_bind_int64(advance, 1, id);
     run(advance);
     run(commit);
+}
+
+/* The search index, as `store/search.py` writes it: a file of its own that is not synced, a table for each block of
+ * ids, at most 1,000 messages every quarter of a second, and more where it is more than 32,768 behind. */
+#define STEP 1000
+#define STEP_SECONDS 0.25
+#define BEHIND 32768
+#define BLOCK 16384
+
+static sqlite3 *words;
+static sqlite3_stmt *wanted, *add;
+static long indexed, block_of_add = -1;
+
+static sqlite3_stmt *of_words(const char *sql)
+{
+    sqlite3_stmt *made;
+    if (sqlite3_prepare_v2(words, sql, -1, &made, NULL) != SQLITE_OK) {
+        fprintf(stderr, "floor: %s: %s\n", sql, sqlite3_errmsg(words));
+        exit(1);
+    }
+    return made;
+}
+
+static void open_index(const char *database)
+{
+    char path[4096], sql[8192];
+    snprintf(path, sizeof path, "%s-words", database);
+    snprintf(sql, sizeof sql, "ATTACH '%s' AS chat; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                              " PRAGMA secure_delete = ON", database);
+    if (sqlite3_open(path, &words) != SQLITE_OK || sqlite3_exec(words, sql, 0, 0, 0) != SQLITE_OK)
+        exit(1);
+    wanted = of_words("SELECT m.id, lower(m.text), 'c' || m.chat_id || ' u' || m.user_id || coalesce(' s' || c.low_user"
+                      " || ' s' || c.high_user, '') FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.text IS NOT"
+                      " NULL AND m.id > ? AND m.id <= ? ORDER BY m.id LIMIT ?");
+    indexed = id;
+}
+
+static void take_block(long number)
+{
+    static const char *const SQL = "CREATE VIRTUAL TABLE words_%ld USING fts5(text, scope, content='', prefix='2 3',"
+                                   " tokenize=\"unicode61 remove_diacritics 2 categories 'L* M* N* Co'\");"
+                                   " INSERT INTO words_%ld (words_%ld, rank) VALUES ('automerge', 0);"
+                                   " INSERT INTO words_%ld (words_%ld, rank) VALUES ('crisismerge', 64)";
+    char sql[1024];
+    if (number == block_of_add)
+        return;
+    sqlite3_finalize(add);
+    snprintf(sql, sizeof sql, SQL, number, number, number, number, number);
+    sqlite3_exec(words, sql, 0, 0, 0);
+    snprintf(sql, sizeof sql, "INSERT INTO words_%ld (rowid, text, scope) VALUES (?, ?, ?)", number);
+    add = of_words(sql);
+    block_of_add = number;
+}
+
+static void index_step(void)
+{
+    long number = (indexed + 1) / BLOCK, end = (number + 1) * BLOCK - 1;
+    sqlite3_exec(words, "BEGIN IMMEDIATE", 0, 0, 0);
+    take_block(number);
+    sqlite3_bind_int64(wanted, 1, indexed);
+    sqlite3_bind_int64(wanted, 2, end < id ? end : id);
+    sqlite3_bind_int64(wanted, 3, STEP);
+    while (sqlite3_step(wanted) == SQLITE_ROW) {
+        indexed = (long)sqlite3_column_int64(wanted, 0);
+        for (int column = 0; column < 3; column++)
+            sqlite3_bind_value(add, column + 1, sqlite3_column_value(wanted, column));
+        if (sqlite3_step(add) != SQLITE_DONE) {
+            fprintf(stderr, "floor: %s\n", sqlite3_errmsg(words));
+            exit(1);
+        }
+        sqlite3_reset(add);
+    }
+    sqlite3_reset(wanted);
+    sqlite3_exec(words, "COMMIT", 0, 0, 0);
+}
+
+static void index_turn(void)
+{
+    static double last;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    double now = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    if (now - last >= STEP_SECONDS) {
+        index_step();
+        last = now;
+    }
+    while (id - indexed > BEHIND)
+        index_step();
 }
 
 static void write_pairs(void)
@@ -247,8 +330,10 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_NOFILE, &files);
     if (is_durable)
         file = open(argv[4], O_WRONLY | O_CREAT | O_APPEND, 0600);
-    if (is_sql)
+    if (is_sql) {
         open_database(argv[4]);
+        open_index(argv[4]);
+    }
     fds = calloc((size_t)n, sizeof *fds);
     rest = calloc((size_t)n, sizeof *rest);
     rest_size = calloc((size_t)n, sizeof *rest_size);
@@ -283,6 +368,7 @@ int main(int argc, char **argv)
         if (is_sql) {
             store_turn();
             write_pairs();
+            index_turn();
         } else
             write_turn();
     }

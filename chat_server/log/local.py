@@ -56,8 +56,9 @@ class LocalLog:
 
     def submit(self, entry: Entry) -> None:
         if not self._closed:
+            if not self._waiting:
+                self._wake.set()
             self._waiting.append(entry)
-            self._wake.set()
 
     def begin(self, withdraw: Withdraw) -> None:
         pass

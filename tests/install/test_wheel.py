@@ -100,8 +100,8 @@ def test_what_is_built_has_all_that_belongs_in_it_and_nothing_else(built: Path) 
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         packed_sources = {name.partition("/")[2] for name in archive.getnames()}
-    needed = {"setup.py", "pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "tests/conftest.py", "Makefile"}
-    assert needed <= packed_sources
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {*listed.splitlines()} - packed_sources == {".gitignore"}
     assert not [name for name in packed_sources if name.startswith((".venv", ".git", "dist"))]
 
 

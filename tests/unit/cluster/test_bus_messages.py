@@ -15,7 +15,7 @@ from chat_server.log.stream import ObjectMissing, Position
 from chat_server.rules.typing_signals import TypingSignal
 from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryObjects, MemoryServers
-from tests.unit.cluster.test_heartbeats import Nodes, run
+from tests.unit.cluster.beating import Nodes, run
 
 SAID: list[Any] = [
     Heartbeat("n1", 1, 2, Vitals(Position(1, 7), program="1.0", counts={"connections": 3})),

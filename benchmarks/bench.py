@@ -30,6 +30,8 @@ HEAD = [
     "system µs", "instructions",
 ]  # fmt: skip
 ALL_HEAD = ["workload", "program", "a second", "p99 ms", "user µs", "system µs", "load"]
+# A program that ended, or a load that waited in vain.
+FAILURES = (AssertionError, OSError)
 # More connections take minutes to come in under valgrind.
 COUNTED_CONNECTIONS_MAX = 500
 # ngIRCd writes each message to each receiver by a call of its own, so it gets one message of so many.
@@ -92,12 +94,19 @@ def entrants(workload: Workload) -> dict[str, Entrant]:
 
 
 def rounds_of(workload: Workload, entered: dict[str, Entrant], rounds: int) -> dict[str, list[Figures]]:
+    """The figures of each round. Another program than ours that fails once is left out."""
     measured: dict[str, list[Figures]] = {name: [] for name in entered}
     for _ in range(rounds):
-        for name, entrant in entered.items():
-            with entrant.start() as program:
-                part = workload.with_share_of_messages(entrant.part)
-                measured[name].append(measure(program, part, entrant.protocol))
+        for name in list(measured):
+            try:
+                with entered[name].start() as program:
+                    part = workload.with_share_of_messages(entered[name].part)
+                    measured[name].append(measure(program, part, entered[name].protocol))
+            except FAILURES as error:
+                if name == OURS:
+                    raise
+                print(f"{workload.name}: {name} failed: {error}", file=sys.stderr, flush=True)
+                del measured[name]
     return measured
 
 
@@ -177,7 +186,7 @@ def run(chosen: list[Workload], options: argparse.Namespace) -> bool:
             measured = rounds_of(workload, entered, options.rounds)
             is_counted = options.instructions and are_counted(workload)
             instructions = f"{instructions_of(workload):,.0f} k" if is_counted else "–"
-        except (AssertionError, OSError) as error:  # a program that ended, or a load that waited in vain
+        except FAILURES as error:
             print(f"{workload.name} failed: {error}", file=sys.stderr, flush=True)
             failed = True
             continue

@@ -255,8 +255,12 @@ static void connect_peer(int i)
     struct peer *peer = &peers[i];
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int one = 1;
-    if ((peer->fd = socket(AF_INET, SOCK_STREAM, 0)) < 0 || connect(peer->fd, (struct sockaddr *)&at, sizeof at))
+    int one = 1, retries = 4;
+    if ((peer->fd = socket(AF_INET, SOCK_STREAM, 0)) < 0)
+        fail("socket");
+    /* A queue that stays full fails after half a minute, not after two. */
+    setsockopt(peer->fd, IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof retries);
+    if (connect(peer->fd, (struct sockaddr *)&at, sizeof at))
         fail("connect");
     setsockopt(peer->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fcntl(peer->fd, F_SETFL, O_NONBLOCK);

@@ -113,7 +113,8 @@ async def test_closing_cancels_an_upload_before_it_says_goodbye(
     ("path", "error", "words"),
     [
         ("/dev/zero", ChatError, "zero is not a file"), ("/", ChatError, "is not a file"),
-        ("a\0b", ChatError, "null byte"), ("nowhere", OSError, "No such file"), ("big", Refused, "more than 10 bytes"),
+        ("a\0b", ChatError, "embedded null"), ("nowhere", OSError, "No such file"),
+        ("big", Refused, "more than 10 bytes"),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_sent(

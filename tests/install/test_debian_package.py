@@ -169,6 +169,12 @@ def test_nobody_is_refused_while_the_server_restarts(machine: Machine) -> None:
     for name in ("berta", "cora", "dora"):
         assert "is it there?" in talk(machine, f"/sign_in {name}\n/quit\n")
     assert main_pid(machine) not in ("0", before)
+    # Who removes it and installs it again has the same sockets again.
+    machine.run("dpkg", "--remove", "chat-server")
+    machine.run("dpkg", "-i", "/package.deb")
+    assert machine.run("systemctl", "is-active", "chat-server.socket", UNIT).split() == ["active", "active"]
+    machine.run("systemctl", "stop", UNIT)
+    assert "is it there?" in talk(machine, "/sign_in emil\n/quit\n"), "a connection starts the server"
     machine.run("dpkg", "--purge", "chat-server")
     assert machine.run("ss", "-Htln").split() == []
 

@@ -1,13 +1,13 @@
-"""The chat-server command. Loading it takes half a second, in which a SIGHUP is kept, as it is while it starts."""
+"""The chat-server command. Loading its modules takes half a second, and a SIGHUP is kept from before that."""
 
-from chat_server.hang_up import HangUp
+from chat_server.hangup import Hangup
 
 
 def main() -> None:
-    hang_up = HangUp()
+    hangup = Hangup()
     from chat_server.program import run
 
-    run(hang_up)
+    run(hangup)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from chat_server.action_log import LineForm, drop_notice
 from chat_server.admin import cli, command_line
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import limit_connections
-from chat_server.hang_up import HangUp
+from chat_server.hangup import Hangup
 from chat_server.line_writer import LineWriter
 from chat_server.log_destination import LogDestination, is_journal
 from chat_server.runtime import SystemRuntime, thread_refused
@@ -29,16 +29,16 @@ from chat_server.store.data_directory import DataDirectory
 log = logging.getLogger("chat.server")
 
 
-def run(hang_up: HangUp) -> None:
+def run(hangup: Hangup) -> None:
     try:
         _mend_streams()
         _refuse_what_is_not_utf8(sys.argv[1:])
         subcommand, given = command_line.parse(sys.argv[1:])
         if subcommand is not None:
-            hang_up.take_no_more()
+            hangup.stop_keeping()
             sys.exit(cli.run(subcommand, given))
         # What the service manager put there is taken out later, and is needed to read the settings again.
-        _start(partial(resolve, given, dict(os.environ)), hang_up)
+        _start(partial(resolve, given, dict(os.environ)), hangup)
     except StartError as error:
         print(f"chat-server: {error}", file=sys.stderr)
         sys.exit(error.status)
@@ -94,7 +94,7 @@ def _fail(error: OSError) -> NoReturn:
     sys.exit(1)
 
 
-def _start(read_settings: Callable[[], Settings], hang_up: HangUp) -> None:
+def _start(read_settings: Callable[[], Settings], hangup: Hangup) -> None:
     """Run the server until it stops. Raises StartError."""
     # A watchdog that ends a server that hangs does so by SIGABRT: the journal says then where each thread was.
     faulthandler.enable()
@@ -123,7 +123,7 @@ def _start(read_settings: Callable[[], Settings], hang_up: HangUp) -> None:
     sys.setswitchinterval(0.0005)
     try:
         connections_max = limit_connections(settings.connections_max)
-        runtime.run(_serve(settings, read_settings, runtime, directory, destination, manager, hang_up, connections_max))
+        runtime.run(_serve(settings, read_settings, runtime, directory, destination, manager, hangup, connections_max))
     finally:
         directory.close()
 
@@ -139,8 +139,8 @@ async def _serve(
     directory: DataDirectory,
     destination: LogDestination,
     manager: ServiceManager,
-    hang_up: HangUp,
+    hangup: Hangup,
     connections_max: int,
 ) -> None:
-    server = Server(settings, read_settings, runtime, directory, destination, manager, hang_up, connections_max)
+    server = Server(settings, read_settings, runtime, directory, destination, manager, hangup, connections_max)
     await server.run(lambda summary: print(summary, flush=True))

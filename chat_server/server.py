@@ -28,7 +28,7 @@ from chat_server.frontend.listener import BACKLOG, adopt, claim_shared, listen, 
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
-from chat_server.hang_up import HangUp
+from chat_server.hangup import Hangup
 from chat_server.log_destination import LogDestination
 from chat_server.node import open_alone
 from chat_server.outlook import CHECK_SECONDS, ROOM_SECONDS, Outlook
@@ -67,7 +67,7 @@ class Server:
         directory: DataDirectory,
         destination: LogDestination,
         manager: ServiceManager,
-        hang_up: HangUp,
+        hangup: Hangup,
         connections_max: int,
     ) -> None:
         """`connections_max`: see `limit_connections`; `read_settings` reads the settings again. Raises StartError.
@@ -78,7 +78,7 @@ class Server:
         self._plain, self._tls = _listening(settings, manager)
         self._manager = manager
         self._read_settings = read_settings
-        self._hang_up = hang_up
+        self._hangup = hangup
         self._settings = settings
         self._runtime = runtime
         self._directory = directory
@@ -159,8 +159,8 @@ class Server:
         ]
         started(self._summary(await self._operator_names()))
         self._manager.tell_ready(self._status())
-        if self._hang_up.came:
-            self._take_hang_up()
+        if self._hangup.came:
+            self._take_hangup()
         try:
             await self._stop.wait()
             self._manager.tell_stopping()
@@ -209,7 +209,7 @@ class Server:
         return acceptor
 
     def _handle_signals(self) -> None:
-        handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._take_hang_up}
+        handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._take_hangup}
         for number, handler in handlers.items():
             # A signal that nohup or a shell without job control has ignored stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -238,9 +238,9 @@ class Server:
 
     # ---- reading the settings again
 
-    def _take_hang_up(self) -> None:
+    def _take_hangup(self) -> None:
         """Read the settings again; stop if that came since the terminal was closed."""
-        if self._hang_up.has_lost_terminal():
+        if self._hangup.has_lost_terminal():
             self._stop.set()
             return
         with contextlib.suppress(StartError):

@@ -110,24 +110,24 @@ async def test_tls_alone(start: Start, certificate: Certificate) -> None:
     await client.command("/sign_in secret")
 
 
-async def test_a_new_certificate_is_shown_after_a_hang_up_and_a_bad_one_never(
+async def test_a_new_certificate_is_shown_after_a_hangup_and_a_bad_one_never(
     start: Start, certificate: Certificate
 ) -> None:
     chat = start(*certificate.options)
     before = certificate.trusted()
     stays = await connect(chat.server, before)
     certificate.renew()
-    await _hang_up(chat.server, "the certificate was read again")
+    await _hangup(chat.server, "the certificate was read again")
     await connect(chat.server, certificate.trusted())
     with pytest.raises(ssl.SSLCertVerificationError):
         await connect(chat.server, before)
     certificate.key.write_text("no key")
-    await _hang_up(chat.server, "the settings were not read again: cannot use --tls-cert")
+    await _hangup(chat.server, "the settings were not read again: cannot use --tls-cert")
     await connect(chat.server, certificate.trusted())
     await stays.command("/ping")
 
 
-async def _hang_up(server: Server, logged: str) -> None:
+async def _hangup(server: Server, logged: str) -> None:
     assert server.process is not None
     server.process.send_signal(signal.SIGHUP)
     await server.logged(logged)

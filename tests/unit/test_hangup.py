@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.hang_up import HangUp, has_terminal
+from chat_server.hangup import Hangup, has_terminal
 
 
 def test_a_terminal_that_is_closed_controls_nobody_any_more(tmp_path: Path) -> None:
@@ -39,20 +39,20 @@ def sighup() -> Iterator[None]:
 @pytest.mark.usefixtures("sighup")
 def test_one_that_comes_early_is_kept() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    hang_up = HangUp()
-    assert not hang_up.came
+    hangup = Hangup()
+    assert not hangup.came
     signal.raise_signal(signal.SIGHUP)
-    assert hang_up.came
+    assert hangup.came
 
 
 @pytest.mark.usefixtures("sighup")
 def test_an_ignored_one_stays_ignored() -> None:
     """As under nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    hang_up = HangUp()
-    hang_up.take_no_more()
+    hangup = Hangup()
+    hangup.stop_keeping()
     signal.raise_signal(signal.SIGHUP)
-    assert not hang_up.came
+    assert not hangup.came
 
 
 @pytest.mark.parametrize("comes", ["before", "after"])
@@ -60,10 +60,11 @@ def test_who_takes_it_no_more_is_ended_by_it(comes: str) -> None:
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        hang_up = HangUp()
+        hangup = Hangup()
         if comes == "before":
             signal.raise_signal(signal.SIGHUP)
-        hang_up.take_no_more()
-        signal.raise_signal(signal.SIGHUP)
+        hangup.stop_keeping()
+        if comes == "after":
+            signal.raise_signal(signal.SIGHUP)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGHUP

@@ -13,11 +13,11 @@ def has_terminal() -> bool:
     return True
 
 
-class HangUp:
+class Hangup:
     """SIGHUP from the start of the program on.
 
     One that comes before the server listens is kept for it (`came`), unless the terminal that controlled the program
-    has gone: then it ends the program, as it always does where nobody listens to it.
+    has gone: then it ends the program, as it does by default.
     """
 
     def __init__(self) -> None:
@@ -27,8 +27,8 @@ class HangUp:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._keep)
 
-    def take_no_more(self) -> None:
-        """Let it end the program again, at once if one came."""
+    def stop_keeping(self) -> None:
+        """Let SIGHUP end the program as it does by default, at once if one came."""
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
         if self.came:
@@ -40,4 +40,4 @@ class HangUp:
     def _keep(self, number: int, frame: object) -> None:
         self.came = True
         if self.has_lost_terminal():
-            self.take_no_more()
+            self.stop_keeping()

@@ -57,7 +57,9 @@ def _mend_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+            # The descriptor outlives this stream, which is collected once that of the log is in its place.
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115
     cast(io.TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
 
 

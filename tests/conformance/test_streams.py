@@ -187,6 +187,11 @@ async def test_streams_that_are_closed_or_full_do_not_stop_it(tmp_path: Path, re
         while not (server.data / "control.sock").exists():
             await asyncio.sleep(0.01)
     assert "connections: 0" in await asyncio.to_thread(done, server, "stats")
+    assert _streams_of(process.pid) <= {"/dev/null", "/dev/full"}
     process.send_signal(signal.SIGTERM)
     assert process.wait(TIMEOUT_SECONDS) == 0
     assert not [path for path in server.data.iterdir() if path.is_file() and b" INFO " in path.read_bytes()]
+
+
+def _streams_of(pid: int) -> set[str]:
+    return {str(Path(f"/proc/{pid}/fd/{descriptor}").readlink()) for descriptor in range(3)}

@@ -75,7 +75,8 @@ class TokenFile:
             kept.last = ",".join(map(str, self._servers))
             for each in self._servers:
                 server = kept.servers.setdefault(each.identity, _Server())
-                server.last, server.tls = user, self.tls
+                # Another client may have come by TLS since this one began.
+                server.last, server.tls = user, server.tls or self.tls
                 server.tokens[user.casefold()] = token
 
     def drop(self, user: str, token: str) -> None:

@@ -233,7 +233,7 @@ async def test_tls(home: Home, private: tuple[Server, Path]) -> None:
 
 
 async def test_whoever_stands_in_for_a_server_with_tls_is_sent_no_token(home: Home) -> None:
-    """A start without `--tls` used to hand over the token as it is, to whoever greeted."""
+    """A start without `--tls` would hand over the token as it is, to whoever greets."""
     got: list[bytes] = []
 
     async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

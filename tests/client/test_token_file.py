@@ -63,6 +63,10 @@ def test_a_server_that_spoke_tls_is_not_spoken_to_without(tmp_path: Path) -> Non
     TokenFile(path, read("secure.org,other.org"), tls=True).put("bob", "two")
     assert not tokens(path, "plain.org").tls and not tokens(path, "secure.org:9").tls
     assert tokens(path, "SECURE.org.").tls and tokens(path, "plain.org,other.org").tls
+    meanwhile = tokens(path, "plain.org")
+    TokenFile(path, read("plain.org"), tls=True).put("bob", "by TLS")
+    meanwhile.put("bob", "without")
+    assert tokens(path, "plain.org").tls, "two clients at once"
     again = tokens(path, "secure.org")
     again.put("bob", "three")
     again.drop("bob", "three")

@@ -173,7 +173,7 @@ async def _screen(settings: Settings) -> int:
 
     settings.check_tables(SECTIONS)
     log = _reading_log(settings)
-    # It is loaded while the server is asked, which takes less time.
+    # Loading it takes longer than asking the server, so both are done at once.
     loading = asyncio.create_task(asyncio.to_thread(import_module, "chat_client.tui.app"))
     async with open_chat(settings, interactive=True) as chat:
         await loading

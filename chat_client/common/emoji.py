@@ -13,8 +13,10 @@ _FIRST = ("thumbsup", "heart", "joy", "tada", "eyes", "pray", "fire", "rocket", 
 
 @cache
 def emojis() -> dict[str, str]:
-    """All emojis by their names. The first call takes 50 ms: it waits until somebody types a colon, and a thread
-    makes it (see `Candidates`)."""
+    """All emojis by their names.
+
+    The first call takes 50 ms: it waits until somebody types a colon, and a thread makes it (see `Candidates`).
+    """
     from emoji import EMOJI_DATA, STATUS
 
     whole = {char: data for char, data in EMOJI_DATA.items() if data["status"] == STATUS["fully_qualified"]}

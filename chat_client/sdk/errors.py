@@ -12,8 +12,7 @@ from typing import Any
 
 # Answers after which something may have been done all the same, unless `done: false` stands with them.
 UNCERTAIN = frozenset(("unavailable", "internal"))
-# Refusals that pass; a sign-in that is refused with any other code is refused for good.
-PASSING = frozenset(("busy", "too_fast", "unavailable", "internal"))
+_PASSING = frozenset(("busy", "too_fast", "unavailable", "internal"))
 
 
 class ChatError(Exception):
@@ -31,6 +30,11 @@ class Refused(ChatError):
         self.text = text
         self.fields = fields or {}
         self.done = None if code in UNCERTAIN and self.fields.get("done") is not False else False
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same may be taken later. With any other code it is refused for good."""
+        return self.code in _PASSING
 
 
 class Disconnected(ChatError):

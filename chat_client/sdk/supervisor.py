@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeGuard
 from chat_client.sdk.alternatives import Alternatives
 from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.credentials import Credentials
-from chat_client.sdk.errors import PASSING, CannotConnect, ChatError, Disconnected, Refused
+from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
 from chat_client.sdk.event_queue import EventQueue
 from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, State, TokenNotKept
 from chat_client.sdk.link import Answer, Link, LinkLost, Request, TurnedAway
@@ -156,7 +156,7 @@ class Supervisor:
                 self._final = self._final or (BANNED, str(lost))
             return CannotConnect(f"{server}: {lost}")
         except Refused as refused:
-            if refused.code not in PASSING:
+            if not refused.is_passing:
                 self._final = self._final or (refused.code, refused.text)
             return refused
         except _OtherHistory:

@@ -5,7 +5,7 @@ from typing import Any
 
 from chat_client.common import wording
 from chat_client.common.typed_lines import whole_line
-from chat_client.sdk.errors import PASSING, ChatError, Refused
+from chat_client.sdk.errors import ChatError, Refused
 from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import ITEMS_MAX, Anchor
@@ -179,7 +179,7 @@ def go_on_loading(screen: ScreenState) -> None:
     chat, feed = screen.chats.open, screen.feed
     if screen.view is None and not chat.loaded:
         load(screen, chat)
-    elif not (feed.at_start and feed.at_end) and (feed.anchor is not None or not feed.at_end):
+    elif not feed.at_end or (feed.anchor is not None and not feed.at_start):
         fetch_more(screen)
 
 
@@ -190,8 +190,9 @@ def give_up_page(screen: ScreenState, request: HistoryRequest, error: ChatError)
         chat.requested.discard(request.side)
         if not isinstance(error, Refused):
             return
-        if error.code not in PASSING:
+        if not error.is_passing:
             chat.loaded = chat.feed.at_end = chat.feed.at_start = True
         elif chat is screen.chats.open:
+            # Behind the last semicolon stands the advice to try again, which the client follows by itself.
             why = wording.reason(error).rpartition("; ")[0] or wording.reason(error)
             screen.tell("error", f"{why}; it is asked for again")

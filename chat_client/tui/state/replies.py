@@ -8,7 +8,7 @@ from msgspec import structs
 from chat_client.common import wording
 from chat_client.common.cells import safe
 from chat_client.common.typed_lines import whole_line
-from chat_client.sdk.errors import PASSING, ChatError, Refused
+from chat_client.sdk.errors import ChatError, Refused
 from chat_client.sdk.events import OtherReply
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import Feed
@@ -66,7 +66,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
 
 def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float) -> None:
     screen.now = now
-    if isinstance(why, HistoryRequest | QuoteRequest) and getattr(error, "code", "") in PASSING:
+    if isinstance(why, HistoryRequest | QuoteRequest) and isinstance(error, Refused) and error.is_passing:
         screen.put_off_pages()
     match why:
         case HistoryRequest():

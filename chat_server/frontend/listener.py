@@ -156,7 +156,7 @@ def _why_not(error: OSError | ValueError) -> str:
         # OpenSSL also says that no certificate is assigned, where there is none for a key of that kind.
         if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             return "the key is not that of the certificate"
-        return f"one of them is damaged, or something else ({error.reason or 'no PEM'})"
+        return f"one of them is damaged, or is no PEM file ({error.reason or error})"
     return str(error.strerror or error) if isinstance(error, OSError) else str(error)
 
 

@@ -1,8 +1,8 @@
 # Each installs into .venv first what is missing there.
 # make run    starts the server (options: make run ARGS="--port 9000")
 # make test   runs all checks (also alone: make check) and tests: at most three minutes on two idle cores
-# make test-all  the same with all variations and rounds of the kills, and many more random examples, what is installed, and the other
-#                Pythons: half an hour, as root
+# make test-all  the same with all variations and rounds of the kills, many more random examples, what is installed,
+#                and the other Pythons: half an hour, as root
 # make test-pythons  the tests on each other Python from 3.11 on that is found: on 3.12 and 3.13, six minutes
 # make cluster  starts three NATS servers and three nodes on loopback, and kills and starts what one names
 # make test-compiled  the same as make test on the compiled build, which it makes first: a C compiler, five minutes

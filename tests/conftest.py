@@ -1,8 +1,8 @@
 """What holds for all tests: the profile of hypothesis, the garbage that nobody looks for, signals and terminal.
 
 `unit` tries the same few examples every time, so that a run that was green is green again. `thorough` (`make test-all`)
-and `deep` look further, at random. `make test-all` alone also runs what is marked as thorough: variations of a test of
-which `make test` runs one.
+and `deep` look further, at random. `make test-all` alone also runs what is marked as thorough: what is slow, and
+variations of a test of which `make test` runs one.
 """
 
 import gc

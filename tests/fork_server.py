@@ -72,8 +72,8 @@ def start(
     stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL, stderr: int = subprocess.DEVNULL,
 ) -> "Forked | subprocess.Popen[bytes]":  # fmt: skip
     """A program of the chat. Streams are descriptors, DEVNULL or PIPE."""
-    is_python = arguments[0] == sys.executable and arguments[1] != "-c"
-    if is_python and _read_at_start(environment) == _read_at_start(os.environ):
+    is_program = arguments[0] == sys.executable and arguments[1] != "-c"
+    if is_program and _read_at_start(environment) == _read_at_start(os.environ):
         return _SERVER.start(arguments[1:], environment, cwd, stdin, stdout, stderr)
     return subprocess.Popen(arguments, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, cwd=cwd)
 

@@ -1,10 +1,9 @@
 """Overload over sockets: a disk that gets slower and slower, and what is shed meanwhile, in which order, for whom.
 
-The server notices it in a tenth of the time: see `tests/overloaded.py`. `make test-all` alone runs this.
+The server notices it in a tenth of the time: see `tests/overloaded.py`. `make test-all` alone runs this, for 20 s.
 """
 
 import asyncio
-import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -18,7 +17,7 @@ from tests.harness import REMOTE, Chat, JsonClient
 
 __all__ = ["library"]
 
-pytestmark = pytest.mark.skipif(os.environ.get("TESTS") != "all", reason="make test-all: it takes 20 s")
+pytestmark = pytest.mark.thorough
 
 SENDERS = 20
 TOO_MUCH = "the server has more to do than it can: "

@@ -12,7 +12,8 @@ from tests.simulation.world import simulate
 
 ROOT = Path(__file__).parents[2]
 # A handful is run each time, always the same; `make test-all` runs many.
-SEEDS = range(200) if os.environ.get("TESTS") == "all" else range(6)
+IS_ALL = os.environ.get("TESTS") == "all"
+SEEDS, CLUSTER_SEEDS = (range(200), range(100)) if IS_ALL else (range(6), range(1))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -20,7 +21,7 @@ def test_what_is_acknowledged_is_kept_and_shown_to_all(seed: int) -> None:
     simulate(seed)
 
 
-@pytest.mark.parametrize("seed", SEEDS[: -(-len(SEEDS) // 6)])
+@pytest.mark.parametrize("seed", CLUSTER_SEEDS)
 def test_a_cluster_agrees_whatever_happens_to_its_nodes_and_its_log(seed: int) -> None:
     simulate_cluster(seed)
 

@@ -116,6 +116,7 @@ def _start(read_settings: Callable[[], Settings], hangup: Hangup) -> None:
         sys.stdout, sys.stderr = out, err
         directory = DataDirectory(settings.data_dir)
         destination = LogDestination(settings, runtime, directory.path, err, form)
+        manager.link_data(directory.path)
     except RuntimeError as error:
         raise thread_refused(error) from None
     # The objects made so far stay for ever, and messages make no cycles: collect garbage rarely.

@@ -10,6 +10,7 @@ import resource
 import socket
 import threading
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import NamedTuple
 
 from chat_server.addresses import is_loopback, plain_address
@@ -73,6 +74,15 @@ def _open(number: int, name: str) -> socket.socket:
     return sock
 
 
+def data_link(environment: Mapping[str, str]) -> Path | None:
+    """Return where a service links its data: in the unit's RuntimeDirectory=, if it has one.
+
+    ExecReload= knows the settings, and the server's data is elsewhere once `data` was changed there.
+    """
+    directory = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(directory) / "data" if directory else None
+
+
 class ServiceManager:
     """`sockets` are those that were passed; the server listens on them and opens none of its own then."""
 
@@ -93,11 +103,22 @@ class ServiceManager:
             environment.pop(name, None)
         self._socket = None if self._address is None else socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._is_ready = threading.Event()
+        self._data_link = data_link(environment)
 
     @property
     def is_there(self) -> bool:
         """Whether anybody wants to know of the server's state."""
         return self._socket is not None
+
+    def link_data(self, data: Path) -> None:
+        """Link it for ExecReload=, which looks where the settings say if that fails."""
+        if self._data_link is None:
+            return
+        try:
+            self._data_link.unlink(missing_ok=True)
+            self._data_link.symlink_to(data)
+        except OSError as error:
+            log.warning("a reload after a change of data will not find this server: %s: %s", self._data_link, error)
 
     # ---- what it is told
 

@@ -41,6 +41,7 @@ from chat_server.protocol.formats.wording import differences, verified
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import distance, iso
 from chat_server.runtime import SystemRuntime
+from chat_server.service_manager import data_link
 from chat_server.settings import Settings
 from chat_server.store.backup import StoredFile
 from chat_server.store.data_directory import TEMPORARY, DataDirectory
@@ -102,6 +103,8 @@ def _run(subcommand: str, given: dict[str, Any]) -> int:
         return _report(f"restored {given['file']} into {path}; start the server")
     if subcommand == "trace":
         return _trace(chosen, given)
+    if subcommand == "reload":
+        return _reload(Path(chosen.data_dir).expanduser().absolute())
     if subcommand == "verify":
         os.nice(NICER)
         return _verify(Path(chosen.data_dir).expanduser().absolute(), given["beside"])
@@ -180,6 +183,20 @@ def _trace(chosen: Settings, given: dict[str, Any]) -> int:
     log = file_of(chosen, Path(chosen.data_dir).expanduser().absolute(), on_terminal=True)
     lines = trace.read_lines(given["files"], log or Path(chosen.data_dir).expanduser() / NAME)
     trace.trace(given["target"], lines, lambda text: _print(text + "\n"))
+    return 0
+
+
+def _reload(data: Path) -> int:
+    """Ask the server that runs. Its data is what it was at its start, whatever the settings name by now."""
+    link = data_link(os.environ)
+    sock = (_connected(link) if link is not None else None) or _connected(data)
+    if sock is None:
+        raise StartError(
+            f"no server runs with its data in {data}; if it was started with another --data, say that one here: the new"
+            " one waits for a restart"
+        )
+    with sock:
+        _show(_ask(sock, b"/reload"), lambda text: _print(text[2:] + "\n"))
     return 0
 
 
@@ -394,7 +411,6 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "audit": lambda given: "/audit",
     "cluster": _cluster_settings,
     "stats": lambda given: "/stats",
-    "reload": lambda given: "/reload",
     "repair-time": lambda given: "/repair_time",
 }
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pty
 import signal
+import sys
 from pathlib import Path
 
 import apsw
@@ -12,7 +13,8 @@ import pytest
 from tests.conformance.conftest import UNLIMITED, Start
 from tests.conformance.operating import done, refused
 from tests.conformance.test_tls import Certificate, connect
-from tests.harness import Server
+from tests.fork_server import run
+from tests.harness import TIMEOUT_SECONDS, Server
 
 HUNG_UP = "the settings were read again: "
 
@@ -106,7 +108,42 @@ def test_without_a_server_there_is_nothing_to_reload(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     server.start()
     assert server.terminate() == 0
-    assert "no server runs here" in refused(server, "reload")
+    assert refused(server, "reload").startswith(f"no server runs with its data in {server.data}; ")
+
+
+async def test_data_that_was_changed_waits_for_a_restart_and_the_rest_is_taken(tmp_path: Path, config: Path) -> None:
+    """As systemd has it done: by the program, with the settings, and with the runtime directory of the unit."""
+    runtime, elsewhere = tmp_path / "runtime", tmp_path / "elsewhere"
+    runtime.mkdir()
+    server = Server(tmp_path / "data", *UNLIMITED, environment={"RUNTIME_DIRECTORY": str(runtime)})
+    # The command line would win over the file.
+    begin = server.arguments
+
+    def arguments() -> list[str]:
+        words = begin()
+        at = words.index("--data")
+        return [*words[:at], *words[at + 2 :], "--config", str(config)]
+
+    server.arguments = arguments  # type: ignore[method-assign]
+    write(config, f'data = "{server.data}"')
+    # A link that an earlier start left.
+    (runtime / "data").symlink_to(elsewhere)
+    server.start()
+    write(config, f'data = "{elsewhere}"\npage = 7')
+    reload = [sys.executable, "-m", "chat_server", "reload", "--config", str(config)]
+    told = run(reload, server.environment, tmp_path, "", TIMEOUT_SECONDS)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "page is 7 now; it was 20" in told.stdout
+    assert f"data stays {server.data}; a restart makes it {elsewhere}" in told.stdout
+    # Without systemd nothing says where the server is.
+    by_hand = {**server.environment, "RUNTIME_DIRECTORY": ""}
+    told = run(reload, by_hand, tmp_path, "", TIMEOUT_SECONDS)
+    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1)
+    assert "the new one waits for a restart" in told.stderr
+    assert not elsewhere.exists()
+    told = run([*reload, "--data", str(server.data)], by_hand, tmp_path, "", TIMEOUT_SECONDS)
+    assert told.returncode == 0 and "data stays" in told.stdout
+    assert server.terminate() == 0
 
 
 def test_a_terminal_that_is_closed_stops_it(tmp_path: Path) -> None:

@@ -91,6 +91,12 @@ def test_a_night_on_a_machine_with_systemd(machine: Machine) -> None:
     assert "is it there?" in talk(machine, "/sign_in berta\n/quit\n")
     assert "chat_start_time_seconds" in machine.run("cat", "/run/chat-server/chat.prom")
     assert machine.run("stat", "-c", "%a", "/run/chat-server", "/run/chat-server/chat.prom").split() == ["755", "644"]
+    # Other data waits for a restart, and the rest is read again.
+    configuration.write_text(good.replace("/var/lib/chat-server", "/var/lib/elsewhere") + "\npage = 8\n")
+    machine.run("systemctl", "reload", UNIT)
+    told = machine.run("journalctl", "-u", UNIT, "--no-pager")
+    assert "page is 8 now" in told and "data stays /var/lib/chat-server; a restart makes it /var/lib/elsewhere" in told
+    configuration.write_text(f"{good}\npage = 7\n")
     # It comes back when it is killed, and after an upgrade; the configuration stays as it was written.
     before = main_pid(machine)
     machine.run("kill", "-KILL", before)

@@ -59,6 +59,7 @@ CODE_BYTES = 24
 KEEP_SECONDS = 20.0
 _BAR_CHARS = 30
 NICER = 10
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def run(subcommand: str, given: dict[str, Any]) -> int:
@@ -115,18 +116,41 @@ def _run(subcommand: str, given: dict[str, Any]) -> int:
     return _send(chosen, _LINES[subcommand](given), json=subcommand == "export")
 
 
+@contextlib.contextmanager
+def _interruptible(then: str) -> Iterator[None]:
+    """Whoever presses Ctrl-C at a question is told what that means. Raises StartError."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise StartError(then, status=INTERRUPTED) from None
+
+
+def _typed(question: str, then: str) -> str:
+    """Ask on stderr, and return the line with its end; nothing where the answers end, or at Ctrl-D behind half a line.
+
+    Raises StartError for Ctrl-C.
+    """
+    with _interruptible(then):
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+    is_person = sys.stdin.isatty()
+    is_half = is_person and not line.endswith("\n")
+    if not is_person or is_half:
+        sys.stderr.write("\n")
+    return "" if is_half else line
+
+
 def _ask_person(question: str, default: str, check: Callable[[str], T]) -> T:
     """Ask until an answer passes the check. Answers from a pipe cannot be corrected. Raises StartError."""
     while True:
-        sys.stderr.write(f"{question} [{default}]: ")
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-        if not sys.stdin.isatty() or not line:
-            sys.stderr.write("\n")
+        line = _typed(f"{question} [{default}]: ", "nothing was written")
         if not line:
             raise StartError("the answers ended; nothing was written", status=2)
         try:
-            return check(line.strip() or default)
+            with _interruptible("nothing was written"):
+                return check(line.strip() or default)
         except ValueError as error:
             if not sys.stdin.isatty():
                 raise StartError(f"{error}; nothing was written", status=2) from None
@@ -317,10 +341,8 @@ def _forget(given: dict[str, Any]) -> str:
     if not given["yes"]:
         if not sys.stdin.isatty():
             raise StartError("forgetting cannot be undone; say --yes where there is no terminal to ask on", status=2)
-        sys.stderr.write(f"This removes the account {name} and all that it wrote, for ever. Type its name to go on: ")
-        sys.stderr.flush()
-        if (typed := sys.stdin.readline()).strip() != given["user"]:
-            sys.stderr.write("" if typed else "\n")
+        question = f"This removes the account {name} and all that it wrote, for ever. Type its name to go on: "
+        if _typed(question, "nothing was done").strip() != given["user"]:
             raise StartError("nothing was done")
     return f"/forget {name}"
 
@@ -328,11 +350,14 @@ def _forget(given: dict[str, Any]) -> str:
 def _password(given: dict[str, Any]) -> str:
     name = _name(given)
     if sys.stdin.isatty():
+        none = "no password was given; nothing was done"
         try:
-            secret = getpass.getpass(f"new password for {given['user']}: ")
-            again = getpass.getpass("again: ")
+            with _interruptible(none):
+                secret = getpass.getpass(f"new password for {given['user']}: ")
+                again = getpass.getpass("again: ")
         except EOFError:
-            raise StartError("no password was given; nothing was done") from None
+            sys.stderr.write("\n")
+            raise StartError(none) from None
         if again != secret:
             raise StartError("the two are not the same; nothing was done")
     else:

@@ -21,7 +21,9 @@ import pytest
 from tests.conformance.conftest import Start
 from tests.conformance.operating import SECRET, done, json_operator, refused, word
 from tests.harness import STOP_SECONDS_MAX, TIMEOUT_SECONDS, Chat, Server
+from tests.ports import free_port
 
+CTRL_C = "\3"
 Ready = Callable[[Chat], Server]
 
 
@@ -249,11 +251,33 @@ async def test_on_a_terminal_a_password_is_asked_twice_and_not_shown(start: Star
 
 
 async def test_without_an_answer_nothing_is_done(start: Start) -> None:
+    """Neither at Ctrl-D, also behind a whole answer without Enter, nor at Ctrl-C, which ends it as it ends others."""
     chat = start()
     await (await chat.json("bob")).close()
-    for asks, told in (("password", "no password was given; nothing was done"), ("forget", "nothing was done")):
-        ended, said = await asyncio.to_thread(on_a_terminal, chat.server, [asks, "bob"], "\4")
-        assert ended == 1 and said.rstrip().endswith(f"chat-server: {told}") and "Traceback" not in said
+    for asks, told, keys, status in (
+        ("password", "no password was given; nothing was done", "\4", 1),
+        ("password", "no password was given; nothing was done", CTRL_C, 130),
+        ("forget", "nothing was done", "\4", 1),
+        ("forget", "nothing was done", "bob\4\4", 1),
+        ("forget", "nothing was done", CTRL_C, 130),
+    ):
+        ended, said = await asyncio.to_thread(on_a_terminal, chat.server, [asks, "bob"], keys)
+        assert ended == status and said.endswith(f"\nchat-server: {told}\r\n") and "Traceback" not in said
+
+
+@pytest.mark.parametrize("answered", [0, 2])
+def test_a_set_up_that_is_not_finished_leaves_nothing(tmp_path: Path, answered: int) -> None:
+    server = Server(tmp_path / "data")
+    words = ["setup", "--config", str(tmp_path / "new" / "chat.toml")]
+    for keys, told, status in (
+        (CTRL_C, "nothing was written", 130),
+        ("\4", "the answers ended; nothing was written", 2),
+        ("none\4\4", "the answers ended; nothing was written", 2),
+    ):
+        before = ["\n", f"127.0.0.1:{free_port()}\n"][:answered]
+        ended, said = on_a_terminal(server, words, *before, keys)
+        assert ended == status and said.endswith(f"\nchat-server: {told}\r\n") and "Traceback" not in said
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_an_answer_that_cannot_be_written(start: Start) -> None:
@@ -285,7 +309,11 @@ def on_a_terminal(server: Server, words: list[str], *typed: str) -> tuple[int, s
             break
         screen += piece
         if waiting and piece.endswith(": "):
-            os.write(ours, waiting.pop(0).encode())
+            if (keys := waiting.pop(0)) == CTRL_C:
+                # As a controlling terminal would, which forgets what was not read yet when its leader ends.
+                process.send_signal(signal.SIGINT)
+            else:
+                os.write(ours, keys.encode())
     os.close(ours)
     return process.wait(TIMEOUT_SECONDS), screen
 

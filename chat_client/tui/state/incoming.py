@@ -213,7 +213,7 @@ def _take_closing(screen: ScreenState, event: Closing) -> ChatNote:
     noted = _in_words(screen, screen.chats.open_name, event)
     if event.code == "kicked":
         return noted
-    screen.tell("info", noted[1])
+    screen.tell("info", noted[1], is_of_loss=True)
     return None
 
 
@@ -271,6 +271,8 @@ def _take_connection(screen: ScreenState, event: Connecting | Connected | Lost |
 def _take_connected(screen: ScreenState, event: Connected) -> None:
     signed_in, session, chats = event.signed_in, screen.session, screen.chats
     session.user, session.server, session.catching_up = signed_in.user, event.server, False
+    if screen.flash is not None and screen.flash.is_of_loss:
+        screen.flash = None
     session.ban = signed_in.ban
     session.is_new = session.is_new or signed_in.new
     if not signed_in.new:

@@ -52,12 +52,16 @@ class View(Struct):
 
 
 class Flash(Struct, frozen=True):
-    """Told over the input until this time of `elapsed`; what is about a `line`, only as long as that stands there."""
+    """Told over the input until this time of `elapsed`; what is about a `line`, only as long as that stands there.
+
+    `is_of_loss`: it tells why the connection ends, and says nothing any more once there is another one.
+    """
 
     kind: NoteKind
     text: str
     until: float
     line: str | None = None
+    is_of_loss: bool = False
 
 
 class Unsent(Struct, frozen=True):
@@ -205,9 +209,11 @@ class ScreenState:
             for id in self.quotes.ask(ids):
                 self.ask("history", QuoteRequest(id), chat=self.chats.open_name, around=id, limit=1)
 
-    def tell(self, kind: NoteKind, text: str, seconds: float = 5.0, line: str | None = None) -> None:
+    def tell(
+        self, kind: NoteKind, text: str, seconds: float = 5.0, line: str | None = None, *, is_of_loss: bool = False
+    ) -> None:
         """For a moment, over the input; about a `line`, as long as that stands there."""
-        self.flash = Flash(kind, text, self.elapsed + seconds, line)
+        self.flash = Flash(kind, text, self.elapsed + seconds, line, is_of_loss)
 
     @property
     def told(self) -> Flash | None:

@@ -276,6 +276,20 @@ def test_why_one_was_thrown_out_stays_to_be_read() -> None:
     assert "the server stops" not in me.text() and "the server stops" in me.text("bar")
 
 
+def test_why_the_connection_ended_is_not_told_any_more_once_there_is_another() -> None:
+    me = Me()
+    me.load()
+    again = Connected("localhost:8000", SignedIn("alice", False, 9, "h", [], [], []), True)
+    me.hear(Closing("the server stops", "stopping"), Lost("the server stops", 1.0))
+    assert "the server stops" in me.text("bar")
+    me.hear(Connecting("localhost:8000", 2), again)
+    assert "the server stops" not in me.text("bar")
+    # What else is told is left there.
+    me.screen.tell("info", "#7 was copied")
+    me.hear(again)
+    assert "#7 was copied" in me.text("bar")
+
+
 def test_a_token_that_cannot_be_kept_is_told_though_the_first_page_comes() -> None:
     me = Me()
     me.hear(TokenNotKept("Not a directory"))

@@ -150,6 +150,10 @@ class MessageStory(Telling):
         start, end = int(match[1]), int(match[2] or match[1])
         self._first_seq = start if self._first_seq is None else self._first_seq
         self._last_seq = max(self._last_seq, end)
+        # The logs of two nodes have the same batch. A lone server writes a seq once, until its data is replaced.
+        if self._is_on_disk and start <= self._id <= end and "node" not in line.fields:
+            yield f"{line.at}  the data was replaced before this: from here on #{self._id} is another message"
+            self._waits_for = {self._id}
         for seq in sorted(each for each in self._waits_for if start <= each <= end):
             self._waits_for.discard(seq)
             self._is_on_disk = self._is_on_disk or seq == self._id

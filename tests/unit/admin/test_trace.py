@@ -47,6 +47,27 @@ async def story(target: str, json: bool, for_journal: bool) -> list[str]:
     return [line.partition("  ")[2] for line in told]
 
 
+async def test_a_log_of_two_chats_says_where_the_second_begins() -> None:
+    runtime, stream = FakeRuntime(), io.StringIO()
+    log = ActionLog(runtime, LineForm(runtime, json=False, for_journal=False), enabled=True, stream=stream)
+    for user, seqs, numbers in (("anna", ("1-5", "6-9"), ("1", "2")), ("bob", ("1-3", "4-8"), ("1", "2"))):
+        log.add(user, "send_all", "ok", 0.001, 3, "::1", 7)
+        for seq, number in zip(seqs, numbers, strict=True):
+            log.add_batch(number, "", seq, 4, "1", 0.0004)
+        log.flush()
+        # Sent once more with its key: the same message.
+        log.add(user, "send_all", "ok", 0.001, 3, "::1", 7)
+    log.flush()
+    told: list[str] = []
+    trace.trace("#7", stream.getvalue().splitlines(), told.append)
+    came = [f"came in by send_all, by {user}, session 3 from ::1: ok after 1.0 ms" for user in ("anna", "bob")]
+    on_disk = "on disk as seq 7 with batch 2 (commands: 4, commit: 0.4 ms); connections told: 1"
+    assert [line.partition("  ")[2] for line in told] == [
+        came[0], on_disk, came[0], came[1],
+        "the data was replaced before this: from here on #7 is another message", on_disk, came[1],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("json", "for_journal"), FORMS)
 async def test_the_way_of_a_message(json: bool, for_journal: bool) -> None:
     assert await story("#7", json, for_journal) == [

@@ -193,6 +193,8 @@ class Tmux:
         self._controls.append(control)
         control.ask("set-option", "-g", "default-terminal", "tmux-256color")
         control.ask("set-option", "-g", "focus-events", "off")
+        # Without sessions it would end, and might take a client with it that has just come.
+        control.ask("set-option", "-s", "exit-empty", "off")
         return Terminal(name, control)
 
     def kill(self, terminal: Terminal) -> None:

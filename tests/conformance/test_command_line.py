@@ -268,16 +268,17 @@ async def test_without_an_answer_nothing_is_done(start: Start) -> None:
 @pytest.mark.parametrize("answered", [0, 2])
 def test_a_set_up_that_is_not_finished_leaves_nothing(tmp_path: Path, answered: int) -> None:
     server = Server(tmp_path / "data")
+    before = list(tmp_path.iterdir())
     words = ["setup", "--config", str(tmp_path / "new" / "chat.toml")]
     for keys, told, status in (
         (CTRL_C, "nothing was written", 130),
         ("\4", "the answers ended; nothing was written", 2),
         ("none\4\4", "the answers ended; nothing was written", 2),
     ):
-        before = ["\n", f"127.0.0.1:{free_port()}\n"][:answered]
-        ended, said = on_a_terminal(server, words, *before, keys)
+        answers = ["\n", f"127.0.0.1:{free_port()}\n"][:answered]
+        ended, said = on_a_terminal(server, words, *answers, keys)
         assert ended == status and said.endswith(f"\nchat-server: {told}\r\n") and "Traceback" not in said
-        assert list(tmp_path.iterdir()) == []
+        assert list(tmp_path.iterdir()) == before
 
 
 def test_an_answer_that_cannot_be_written(start: Start) -> None:
@@ -442,6 +443,7 @@ def test_options_stand_before_or_after_the_word(tmp_path: Path) -> None:
 
 def test_data_that_cannot_even_be_looked_at_is_one_line(tmp_path: Path) -> None:
     """As that of another user, which root could look at: here the name is too long for any file."""
-    server = Server(tmp_path / ("x" * 300))
+    server = Server(tmp_path / "data")
+    server.data = tmp_path / ("x" * 300)
     for subcommand in ("check", "verify", "stats", "trace @anna", "backup FILE", "invite", "cluster snapshot"):
         assert "File name too long" in refused(server, *subcommand.split()), subcommand

@@ -1,9 +1,8 @@
 """The key bindings: keys of the table go to the state, all others to the line editor."""
 
 from collections.abc import Callable
-from itertools import islice
 
-from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.buffer import Buffer, CompletionState
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.filters import Always, Condition, Filter, has_completions
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -122,12 +121,17 @@ class Bindings:
 
         @bind("tab", filter=writing)
         def _(event: KeyPressEvent) -> None:
-            if line.complete_state is not None:
+            state = line.complete_state
+            if state is not None and state.completions:
                 line.complete_next()
                 return
-            found = list(islice(line.completer.get_completions(line.document, CompleteEvent()), 2))
+            found = list(line.completer.get_completions(line.document, CompleteEvent()))
             if len(found) == 1:
                 line.apply_completion(found[0])
+            elif found and line.complete_while_typing():
+                # The list that opens by itself is still on its way: an Enter right behind this Tab sent `:thu`.
+                line.complete_state = CompletionState(line.document, found)
+                line.complete_next()
             elif found:
                 line.start_completion(insert_common_part=True)
 

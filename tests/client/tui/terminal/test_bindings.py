@@ -1,13 +1,14 @@
 """Keys as they are pressed, in each state of the screen: with a line, a menu, a dialog, a chosen message, or bare."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from prompt_toolkit.application.current import set_app
-from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import DummyCompleter
+from prompt_toolkit.buffer import Buffer, CompletionState
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
 from prompt_toolkit.input import DummyInput
 from prompt_toolkit.key_binding.key_processor import KeyPress, _Flush
 from prompt_toolkit.keys import KEY_ALIASES, Keys
@@ -44,6 +45,10 @@ class Keyboard:
     def type(self, text: str) -> None:
         self.press(*text)
 
+    def begin_list(self) -> None:
+        """As prompt_toolkit does before it asks for the candidates."""
+        self._view.line.complete_state = CompletionState(self._view.line.document)
+
     @property
     def line(self) -> str:
         return self._view.line.text
@@ -53,13 +58,19 @@ class Keyboard:
         return self.me.text("bar")
 
 
+class Emojis(Completer):
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+        if (word := document.text.rpartition(" ")[2]).startswith(":"):
+            yield from (Completion(sign, -len(word)) for sign in ("👍", "👎"))
+
+
 @pytest.fixture
 async def keyboard(tmp_path: Path) -> AsyncIterator[Keyboard]:
     me = Me(*(ChatInfo(name, 0, 0, muted=False) for name in CHATS))
     me.load(*(said(id) for id in range(1, 60)), said(60, who="alice"))
     typed = InputHistory(tmp_path / "typed", lambda: "alice", lambda: "main", list)
     view = FullScreen(
-        me.screen, "dark", typed, DummyCompleter(), me.settle, lambda focused: None, lambda drawn: None, lambda: None,
+        me.screen, "dark", typed, Emojis(), me.settle, lambda focused: None, lambda drawn: None, lambda: None,
         lambda answer: None, lambda: False, input=DummyInput(), output=DummyOutput(),
     )  # fmt: skip
     with set_app(view.app):
@@ -85,6 +96,17 @@ async def test_what_a_key_was_told_ends_with_the_next_one(keyboard: Keyboard) ->
 async def test_an_error_that_a_key_was_told_stays(keyboard: Keyboard) -> None:
     keyboard.press("Alt-↑", "Alt-↑", "e", "Alt-Home")
     assert "only your own messages can be edited" in keyboard.bar
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_a_tab_before_the_list_is_there_takes_its_first(keyboard: Keyboard, is_begun: bool) -> None:
+    keyboard.type(":thu")
+    if is_begun:
+        keyboard.begin_list()
+    keyboard.press("Tab", "Enter")
+    assert keyboard.line == "👍"
+    keyboard.press("Enter")
+    assert keyboard.line == ""
 
 
 async def test_a_list_is_gone_through_by_the_keys_of_any_list(keyboard: Keyboard) -> None:

@@ -62,9 +62,6 @@ def space_out(text: str) -> str:
 
 def normalize(text: str) -> str:
     """Normalize a text for the index, or a query in the same way. The result has no quotes of FTS5's syntax."""
-    if text.isascii():
-        # As below, where nothing else concerns such a text.
-        return text.lower().replace('"', " ")
     return space_out(fold_words(text)).replace('"', " ")
 
 

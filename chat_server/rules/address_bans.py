@@ -49,7 +49,7 @@ def ban_address(context: Context, command: BanAddress) -> AddressBanned:
 
 def _note_on_operators(context: Context, network: str) -> str | None:
     """Tell that an operator may be kept out. Which one is not told: addresses are their users' own."""
-    out = {user_id for user_id, each in operators.ids_by_network(context.db) if covers(network, each)}
+    out = {user_id for user_id, each in operators.remembered_networks(context.db) if covers(network, each)}
     if out - {context.user_id}:
         return "an operator has signed in from there before, and is kept out, too"
     return "you have signed in from there before, and are kept out there, too" if out else None

@@ -4,6 +4,12 @@ from msgspec import Struct
 
 from chat_server.store.database import Database
 
+# The users who are operators: those named as such who have a password.
+_IDS = (
+    "SELECT DISTINCT u.id FROM users u JOIN operators o ON o.folded = u.folded"
+    " WHERE u.deleted_ms IS NULL AND u.password IS NOT NULL"
+)
+
 
 class NamedOperator(Struct, frozen=True):
     """A name that makes an operator, given by the settings (`by_option`) or the command. It may have no account yet."""
@@ -57,14 +63,12 @@ def is_named(db: Database, user_id: int) -> bool:
 
 def ids(db: Database) -> list[int]:
     """Return the users who are operators."""
-    sql = "SELECT DISTINCT u.id FROM users u JOIN operators o ON o.folded = u.folded WHERE u.deleted_ms IS NULL"
-    return [id for (id,) in db.all(f"{sql} AND u.password IS NOT NULL ORDER BY u.id")]
+    return [id for (id,) in db.all(f"{_IDS} ORDER BY id")]
 
 
-def ids_by_network(db: Database) -> list[tuple[int, str]]:
+def remembered_networks(db: Database) -> list[tuple[int, str]]:
     """Return the networks that operators signed in from, as far as they are remembered, each with the operator."""
-    sql = "SELECT n.user_id, n.network FROM networks n WHERE n.user_id = ? ORDER BY n.network"
-    return [(user_id, network) for each in ids(db) for user_id, network in db.all(sql, (each,))]
+    return db.all(f"SELECT user_id, network FROM networks WHERE user_id IN ({_IDS}) ORDER BY user_id, network")
 
 
 def list_named(db: Database) -> list[NamedOperator]:

@@ -126,7 +126,10 @@ def _start(read_settings: Callable[[], Settings], hangup: Hangup) -> None:
     sys.setswitchinterval(0.0005)
     try:
         connections_max = limit_connections(settings.connections_max)
-        runtime.run(_serve(settings, read_settings, runtime, directory, destination, manager, hangup, connections_max))
+        open_server = partial(
+            Server, settings, read_settings, runtime, directory, destination, manager, hangup, connections_max
+        )
+        runtime.run(_serve(open_server))
     finally:
         directory.close()
 
@@ -135,15 +138,6 @@ def _log_lost_start_lines(error: OSError) -> None:
     log.warning("cannot write the start lines to stdout: %s", error.strerror)
 
 
-async def _serve(
-    settings: Settings,
-    read_settings: Callable[[], Settings],
-    runtime: SystemRuntime,
-    directory: DataDirectory,
-    destination: LogDestination,
-    manager: ServiceManager,
-    hangup: Hangup,
-    connections_max: int,
-) -> None:
-    server = Server(settings, read_settings, runtime, directory, destination, manager, hangup, connections_max)
-    await server.run(lambda summary: print(summary, flush=True))
+async def _serve(open_server: Callable[[], Server]) -> None:
+    """Open it in the loop that runs it."""
+    await open_server().run(lambda summary: print(summary, flush=True))

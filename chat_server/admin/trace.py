@@ -8,6 +8,7 @@ import gzip
 import io
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,15 +82,15 @@ def telling(target: str) -> "Telling":
     return ActionList(lambda line: fold(line.fields.get("user", "")) == name, f"@{match['user']}")
 
 
-class Telling:
+class Telling(ABC):
     """Is fed the lines in their order, yields what to print, and says at the end what the log does not have."""
 
-    def feed(self, line: LoggedLine) -> Iterator[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def feed(self, line: LoggedLine) -> Iterator[str]: ...
 
+    @abstractmethod
     def end(self, first: str, last: str) -> str | None:
         """Return what is missing, None if nothing is. `first` and `last` are the times of the log."""
-        raise NotImplementedError
 
 
 def _by(line: LoggedLine) -> str:

@@ -37,7 +37,7 @@ from chat_server.log.local import LocalLog
 from chat_server.log.versions import VERSION, version_needed
 from chat_server.metrics import Metrics
 from chat_server.overload import Overload
-from chat_server.passwords import Passwords, SignInGuard
+from chat_server.passwords import Guesses, Passwords, SignInGuard
 from chat_server.prepare import Preparer
 from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.readings import Reading, Readings
@@ -116,6 +116,7 @@ class Node:
         limits = self._limits_now
         self.transfers = self._make_transfers(settings, directory, writer, file_store)
         self.passwords = Passwords(runtime)
+        self._guesses = Guesses(time, settings.wrong_passwords_rate)
         overload = Overload()
         self.doorkeeper = Doorkeeper()
         self.delivery = self._make_delivery(settings, identity, writer.state.seq, write_now)
@@ -160,6 +161,7 @@ class Node:
             self.time,
             self.passwords,
             SignInGuard(self.runtime, self.time),
+            self._guesses,
             self.transfers,
             self.delivery,
             freshness,
@@ -218,6 +220,7 @@ class Node:
         own, before = limits_of(settings), (limits_of(self._settings), self._settings.operators)
         self._settings = settings
         self.space.set_reserve(settings.disk_reserve_bytes)
+        self._guesses.most = settings.wrong_passwords_rate
         self.delivery.presence.online_max = settings.presence_max
         self.delivery.feed.write_bytes_max = settings.outbox_bytes_max // 2
         if self.transfers.shared is not None:

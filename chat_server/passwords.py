@@ -18,8 +18,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
+from chat_server.protocol.times import iso, until
 from chat_server.rules.wrong_passwords import PAUSE_MS
 from chat_server.runtime import Future, Runtime
+from chat_server.setting_kinds import Rate
 
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
@@ -28,6 +30,7 @@ THREADS = 2
 WAITING_MAX = 500
 TURNS_MAX = 4 * WAITING_MAX
 TRIED_MAX = 10_000
+GUESSING_MAX = 10_000
 SALT_BYTES = 16
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 
@@ -199,3 +202,45 @@ class SignInGuard:
         if len(self._tries) > TRIED_MAX:
             self._tries.popitem(last=False)
         return tries
+
+
+class Guesses:
+    """The wrong passwords that each network has given for accounts that it is new to, counted over all accounts.
+
+    Each account has a limit of its own, which whoever tries one password at each of many accounts never reaches.
+    `most` is the setting `wrong-passwords-per-address`. A network is "" where nothing counts against it.
+    """
+
+    def __init__(self, time: ChatTime, most: Rate | None) -> None:
+        self.most = most
+        self._time = time
+        # When the window of each network began, in elapsed time, and how many there were in it.
+        self._windows: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def refuse_too_many(self, network: str) -> None:
+        """Raises Refusal `too_fast`."""
+        start_ms, count = self._windows.get(network, (0, 0))
+        now = self._time.now()
+        if self.most is None or count < self.most.count or now.elapsed_ms >= start_ms + self.most.window_ms:
+            return
+        end_ms = start_ms + self.most.window_ms
+        retry_at_ms = now.wall_ms(end_ms)
+        raise Refusal(
+            "too_fast",
+            f"{count} wrong passwords came from your address, the most there may be: no more tries"
+            f" {until(retry_at_ms, now.at_ms)}",
+            retry_at=iso(retry_at_ms),
+            retry_in=-(-(end_ms - now.elapsed_ms) // 1000),
+        )
+
+    def count(self, network: str) -> None:
+        """Count a wrong one. Beyond GUESSING_MAX networks the one whose window began first is forgotten."""
+        if not network or self.most is None:
+            return
+        start_ms, count = self._windows.get(network, (0, 0))
+        if not count or self._time.now().elapsed_ms >= start_ms + self.most.window_ms:
+            start_ms, count = self._time.now().elapsed_ms, 0
+            self._windows.pop(network, None)
+        self._windows[network] = start_ms, count + 1
+        if len(self._windows) > GUESSING_MAX:
+            self._windows.popitem(last=False)

@@ -31,7 +31,7 @@ from chat_server.log.entries import (
     WrongPassword,
 )
 from chat_server.overload import STRANGERS, Overload
-from chat_server.passwords import Passwords, SignInGuard, Waiter
+from chat_server.passwords import Guesses, Passwords, SignInGuard, Waiter
 from chat_server.protocol.accounts import (
     DeleteAccount,
     ListTokens,
@@ -98,6 +98,7 @@ class Preparer:
         time: ChatTime,
         passwords: Passwords,
         guard: SignInGuard,
+        guesses: Guesses,
         transfers: Transfers,
         delivery: Delivery,
         freshness: Freshness,
@@ -110,6 +111,7 @@ class Preparer:
         self._transfers = transfers
         self._passwords = passwords
         self._guard = guard
+        self._guesses = guesses
         self._delivery = delivery
         self._freshness = freshness
         self._overload = overload
@@ -288,15 +290,23 @@ class Preparer:
         async def verify() -> bool:
             return await self._passwords.verify(asker.connection, account, hash, password)
 
-        if self._limits().tries_count is None:
-            return await verify()
-        reader = self._readers.pick()
-        counted = await reader.run(counted_as, asker.user_id, user, asker.connection.network)
+        reader, network = self._readers.pick(), asker.connection.network
+        counted = await reader.run(counted_as, asker.user_id, user, network)
+        guessing = "" if counted else counted_network(network)
 
         async def next_try() -> int:
             return await reader.run(lambda db: next_try_ms(self._view(db), user, counted))
 
-        return await self._guard.check(user.id, counted, next_try, verify)
+        self._guesses.refuse_too_many(guessing)
+        if self._limits().tries_count is None:
+            right = await verify()
+        else:
+            right = await self._guard.check(user.id, counted, next_try, verify)
+        # Of those that were checked at once, the ones past the limit tell nothing either, be they right or wrong.
+        self._guesses.refuse_too_many(guessing)
+        if not right:
+            self._guesses.count(guessing)
+        return right
 
     def _reject(self, user: User) -> Prepared:
         """Have a wrong password counted and refused. Raises Refusal where nothing is counted."""

@@ -189,6 +189,13 @@ class Settings:
         takes_effect="for new connections",
     )
     sign_in_tries: Rate | None = _option("sign-in-tries", RATE, "5/10m", "wrong passwords for an account", (None,))
+    wrong_passwords_rate: Rate | None = _option(
+        "wrong-passwords-per-address",
+        RATE,
+        "50/1h",
+        "wrong passwords from one address for all accounts that it is new to; loopback is exempt",
+        (None,),
+    )
     registration: str = _option(
         "registration", one_of("open", "invite", "closed"), "open", "who may register; with invite, who has a code"
     )

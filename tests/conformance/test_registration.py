@@ -82,6 +82,27 @@ async def test_accounts_per_address(start_remote: Start) -> None:
         await chat.json(name, source=source)
 
 
+async def test_one_password_at_many_accounts(start_remote: Start) -> None:
+    """Each account counts for itself, and an address for all accounts that it is new to."""
+    chat = start_remote("--wrong-passwords-per-address", "3/1h")
+    names = ("alice", "bob", "carol", "dora")
+    for name in names:
+        await (await chat.json_stranger(source="127.0.0.3")).enter(f"/sign_in {name} secret")
+    guesser = await chat.json_stranger(source=REMOTE)
+    codes = [await guesser.code(f"/sign_in {name} guess") for name in names]
+    assert codes == ["wrong_password"] * 3 + ["too_fast"]
+    refusal = await (await chat.json_stranger(source=REMOTE)).refused("/sign_in alice secret")
+    assert refusal["code"] == "too_fast" and refusal["retry_at"] and 3590 < refusal["retry_in"] <= 3600
+    assert "3 wrong passwords came from your address" in refusal["text"]
+    for source in ("127.0.0.3", "127.0.0.4"):
+        assert await (await chat.json_stranger(source=source)).code("/sign_in alice secret") == "ok"
+    known = await chat.json_stranger(source="127.0.0.3")
+    codes = [await known.code(f"/sign_in {name} guess") for name in names]
+    assert codes == ["wrong_password"] * 4, "who was there before is bound by the account's own limit alone"
+    local = await chat.json_stranger()
+    assert [await local.code(f"/sign_in {name} guess") for name in names] == ["wrong_password"] * 4
+
+
 @pytest.mark.parametrize("way", ["registered", "signed in", "resumed"])
 async def test_nobody_who_guesses_keeps_the_owner_out(start_remote: Start, way: str) -> None:
     """From where the owner was before, over a restart; and a device with a token comes in from wherever."""

@@ -7,8 +7,9 @@ import pytest
 
 from chat_server.chat_time import LocalTime
 from chat_server.errors import Refusal
-from chat_server.passwords import THREADS, TRIED_MAX, WAITING_MAX, Passwords, SignInGuard
+from chat_server.passwords import GUESSING_MAX, THREADS, TRIED_MAX, WAITING_MAX, Guesses, Passwords, SignInGuard
 from chat_server.runtime import SystemRuntime
+from chat_server.setting_kinds import Rate
 from tests.fake_runtime import FakeRuntime
 
 
@@ -222,3 +223,54 @@ def test_remembered_tries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     door.runtime.run(knock())
     assert len(door.guard._tries) == 3
+
+
+# ---- guesses, over all accounts
+
+
+class Guessing:
+    def __init__(self, most: int | None = 2) -> None:
+        self.runtime = FakeRuntime()
+        self.guesses = Guesses(LocalTime(self.runtime, at_ms=0, elapsed_ms=0), Rate(most, 60_000) if most else None)
+
+    def is_refused(self, network: str) -> bool:
+        try:
+            self.guesses.refuse_too_many(network)
+        except Refusal as refusal:
+            assert refusal.code == "too_fast" and {"retry_at", "retry_in"} <= refusal.fields.keys()
+            return True
+        return False
+
+    def pass_time(self, seconds: float) -> None:
+        self.runtime.run(self.runtime.sleep(seconds))
+
+
+def test_a_network_has_so_many_wrong_ones_in_a_window_that_begins_with_the_first() -> None:
+    guessing = Guessing()
+    guessing.guesses.count("a")
+    guessing.pass_time(40)
+    guessing.guesses.count("a")
+    assert guessing.is_refused("a") and not guessing.is_refused("b")
+    guessing.pass_time(19)
+    assert guessing.is_refused("a")
+    guessing.pass_time(1)
+    assert not guessing.is_refused("a")
+    guessing.guesses.count("a")
+    assert not guessing.is_refused("a"), "it begins anew"
+
+
+@pytest.mark.parametrize(("most", "network"), [(None, "a"), (1, "")])
+def test_nothing_counts_without_a_rate_and_against_this_machine(most: int | None, network: str) -> None:
+    guessing = Guessing(most)
+    for _ in range(5):
+        guessing.guesses.count(network)
+    assert not guessing.is_refused(network)
+
+
+def test_remembered_networks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert GUESSING_MAX == 10_000
+    monkeypatch.setattr("chat_server.passwords.GUESSING_MAX", 3)
+    guessing = Guessing(1)
+    for number in range(5):
+        guessing.guesses.count(str(number))
+    assert [guessing.is_refused(str(number)) for number in range(5)] == [False, False, True, True, True]

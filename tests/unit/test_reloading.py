@@ -74,6 +74,7 @@ HELD: dict[str, Callable[[Node, Sessions], object]] = {
     "outbox-max": lambda node, sessions: node.delivery.feed.write_bytes_max * 2,
     "stall-timeout": lambda node, sessions: sessions._settings.stall_ms,
     "sign-in-timeout": lambda node, sessions: sessions._settings.sign_in_timeout_ms,
+    "wrong-passwords-per-address": lambda node, sessions: node._guesses.most,
     "presence-max": lambda node, sessions: node.delivery.presence.online_max,
     "disk-reserve": lambda node, sessions: node.space.reserve_bytes,
 }

@@ -51,7 +51,7 @@ function _shtab_chat_server_using
 end
 
 set -g _shtab_chat_server_commands setup check backup restore export forget password invite operator unban ban-address unban-address banned-addresses audit stats cluster reload trace verify repair-time completion
-set -g _shtab_chat_server_opts_with_value --absent-after --accounts-per-address --allow-passwordless --ban-duration --chats-max --cluster --cluster-ca --cluster-cert --cluster-key --cluster-password-file --cluster-user --command-burst --command-rate --config --connections-max --connections-per-address --data --delayed-ahead-max --delayed-max --disk-reserve --file-cache --file-quota --file-size-max --host --line-max --link-ttl --log-file --log-format --log-level --main-rate-limit --message-ttl --metrics-file --node --operator --outbox-max --page --port --presence-max --registration --replay --report-limit --report-min-age --reports-per-day --reuse-port --sign-in-timeout --sign-in-tries --stall-timeout --text-max --text-quota --tls-cert --tls-key --tls-port --token-ttl
+set -g _shtab_chat_server_opts_with_value --absent-after --accounts-per-address --allow-passwordless --ban-duration --chats-max --cluster --cluster-ca --cluster-cert --cluster-key --cluster-password-file --cluster-user --command-burst --command-rate --config --connections-max --connections-per-address --data --delayed-ahead-max --delayed-max --disk-reserve --file-cache --file-quota --file-size-max --host --line-max --link-ttl --log-file --log-format --log-level --main-rate-limit --message-ttl --metrics-file --node --operator --outbox-max --page --port --presence-max --registration --replay --report-limit --report-min-age --reports-per-day --reuse-port --sign-in-timeout --sign-in-tries --stall-timeout --text-max --text-quota --tls-cert --tls-key --tls-port --token-ttl --wrong-passwords-per-address
 
 complete -c chat-server -e
 complete -c chat-server -f
@@ -87,6 +87,7 @@ complete -c chat-server -n _shtab_chat_server_using -l stall-timeout -x -d 'how 
 complete -c chat-server -n _shtab_chat_server_using -l command-rate -x -d 'commands of one connection (10/1s, or off)'
 complete -c chat-server -n _shtab_chat_server_using -l command-burst -x -d 'commands at once, ahead of that rate (20)'
 complete -c chat-server -n _shtab_chat_server_using -l sign-in-tries -x -d 'wrong passwords for an account (5/10m, or off)'
+complete -c chat-server -n _shtab_chat_server_using -l wrong-passwords-per-address -x -d 'wrong passwords from one address for all accounts that it is new to; loopback is exempt (50/1h, or off)'
 complete -c chat-server -n _shtab_chat_server_using -l registration -xka "open invite closed" -d 'who may register; with invite, who has a code (open)'
 complete -c chat-server -n _shtab_chat_server_using -l accounts-per-address -x -d 'accounts made from one address; loopback is exempt (10/1h, or off)'
 complete -c chat-server -n _shtab_chat_server_using -l connections-max -x -d 'connections at once (10000)'
@@ -146,6 +147,7 @@ complete -c chat-server -n '_shtab_chat_server_using check' -l stall-timeout -x 
 complete -c chat-server -n '_shtab_chat_server_using check' -l command-rate -x -d 'commands of one connection (10/1s, or off)'
 complete -c chat-server -n '_shtab_chat_server_using check' -l command-burst -x -d 'commands at once, ahead of that rate (20)'
 complete -c chat-server -n '_shtab_chat_server_using check' -l sign-in-tries -x -d 'wrong passwords for an account (5/10m, or off)'
+complete -c chat-server -n '_shtab_chat_server_using check' -l wrong-passwords-per-address -x -d 'wrong passwords from one address for all accounts that it is new to; loopback is exempt (50/1h, or off)'
 complete -c chat-server -n '_shtab_chat_server_using check' -l registration -xka "open invite closed" -d 'who may register; with invite, who has a code (open)'
 complete -c chat-server -n '_shtab_chat_server_using check' -l accounts-per-address -x -d 'accounts made from one address; loopback is exempt (10/1h, or off)'
 complete -c chat-server -n '_shtab_chat_server_using check' -l connections-max -x -d 'connections at once (10000)'

@@ -5,7 +5,7 @@ A key that is bound to nothing is swallowed whole, and a message says so.
 
 import asyncio
 import select
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -33,7 +33,6 @@ from wcwidth import grapheme_boundary_before, iter_graphemes
 
 from chat_client.common.cells import glyphs, safe
 from chat_client.common.completion import Known, complete
-from chat_client.common.emoji import emojis
 from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT, Keyboard, name
 from chat_client.common.keys import Keymap
 from chat_client.sdk.typed_line import secret_from
@@ -222,15 +221,6 @@ class Candidates(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         for each in complete(document.text_before_cursor, self._known()):
             yield Completion(each.text, -each.replaces, display=safe(each.shows), display_meta=safe(each.hint))
-
-    async def get_completions_async(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> AsyncGenerator[Completion, None]:
-        if ":" in document.text_before_cursor and not emojis.cache_info().currsize:
-            # Loaded on the loop they would hold up the keys behind the first colon.
-            await asyncio.to_thread(emojis)
-        async for each in super().get_completions_async(document, complete_event):
-            yield each
 
 
 def set_keys(

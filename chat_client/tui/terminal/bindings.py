@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from prompt_toolkit.buffer import Buffer, CompletionState
-from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import Always, Condition, Filter, has_completions
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -16,6 +15,7 @@ from chat_client.common.line_editing import NOT_UTF_8, add
 from chat_client.tui.state import navigation, typing
 from chat_client.tui.state.keys import DEEDS, IN_DIALOGS
 from chat_client.tui.state.screen_state import ScreenState
+from chat_client.tui.terminal.candidate_list import complete
 
 LEAVE_SECONDS = 2.0  # within which a second Ctrl-C leaves
 _ESC_AND_SLASH: Presses = ("escape", "/")  # which is also Alt-/, for a user who has set that
@@ -121,19 +121,10 @@ class Bindings:
 
         @bind("tab", filter=writing)
         def _(event: KeyPressEvent) -> None:
-            state = line.complete_state
-            if state is not None and state.completions:
+            if line.complete_state is not None:
                 line.complete_next()
-                return
-            found = list(line.completer.get_completions(line.document, CompleteEvent()))
-            if len(found) == 1:
-                line.apply_completion(found[0])
-            elif found and line.complete_while_typing():
-                # The list that opens by itself is still on its way: an Enter right behind this Tab sent `:thu`.
-                line.complete_state = CompletionState(line.document, found)
-                line.complete_next()
-            elif found:
-                line.start_completion(insert_common_part=True)
+            else:
+                complete(line)
 
         @bind("escape", filter=has_completions)
         def _(event: KeyPressEvent) -> None:

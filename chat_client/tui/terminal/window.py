@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -29,6 +30,7 @@ from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.terminal.bindings import Bindings
+from chat_client.tui.terminal.candidate_list import load_emojis, open_list
 from chat_client.tui.terminal.input_style import Hint
 from chat_client.tui.terminal.palettes import TerminalColours
 from chat_client.tui.terminal.panel import Panel
@@ -83,10 +85,10 @@ class FullScreen:
         self.line = TypedBuffer(
             history=history.current(),
             completer=completer,
-            complete_while_typing=Condition(self._opens_list),
             multiline=True,
             name="line",
         )
+        self.line.on_text_insert += self._list_candidates
         control = BufferControl(
             buffer=self.line,
             focus_on_click=False,
@@ -130,9 +132,12 @@ class FullScreen:
         self._tell_acted()
         self._direct_keys(self.app)
 
-    def _opens_list(self) -> bool:
-        target = self._screen.composer.target
-        return opens_list(self.line.document.text_before_cursor, target is not None and target.kind == "react")
+    def _list_candidates(self, line: Buffer) -> None:
+        before, target = line.document.text_before_cursor, self._screen.composer.target
+        if opens_list(before, target is not None and target.kind == "react"):
+            open_list(line)
+        elif before.endswith(":"):
+            load_emojis()
 
     def _told(self, text: str) -> None:
         self._screen.tell("info", text)

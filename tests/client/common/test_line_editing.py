@@ -1,8 +1,6 @@
 """The keys of the line: each is in the documents, and what prompt_toolkit has besides does nothing, with a word."""
 
 import asyncio
-import threading
-from functools import cache
 from types import SimpleNamespace
 from typing import cast
 
@@ -10,8 +8,6 @@ import pytest
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application, create_app_session
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent
-from prompt_toolkit.document import Document
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.key_binding import KeyPressEvent
@@ -23,12 +19,10 @@ from prompt_toolkit.layout import BufferControl, Layout, Window
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.utils import get_cwidth
 
-from chat_client.common import line_editing
 from chat_client.common.cells import glyphs, width
-from chat_client.common.completion import Known
 from chat_client.common.key_decoder import name
 from chat_client.common.keys import ACTIONS, keymap
-from chat_client.common.line_editing import EDITOR, Candidates, Glyphs, after, before, set_keys
+from chat_client.common.line_editing import EDITOR, Glyphs, after, before, set_keys
 
 FAMILY, FLAG, ACCENT = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "e\u0301"
 
@@ -138,17 +132,3 @@ def test_no_key_leaves_the_cursor_within_a_character(key: str, text: str, at: in
     handler = next(handler for name, handler in EDITOR.items() if (key,) in KEYMAP.presses(name))
     handler(cast(KeyPressEvent, SimpleNamespace(current_buffer=line)))
     assert (line.text, line.cursor_position) == (becomes, then_at)
-
-
-async def test_a_thread_loads_the_emojis_and_only_behind_a_colon(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads: list[threading.Thread] = []
-    monkeypatch.setattr(line_editing, "emojis", cache(lambda: threads.append(threading.current_thread())))
-    candidates = Candidates(lambda: Known(users=("thea",)))
-
-    async def shown(text: str) -> list[str]:
-        found = candidates.get_completions_async(Document(text), CompleteEvent())
-        return [each.display_text async for each in found][:1]
-
-    assert await shown("th") == ["@thea"] and not threads
-    assert await shown("so :thumbsu") == await shown(":thumbsu") == ["👍"]
-    assert len(threads) == 1 and threads[0] is not threading.main_thread()

@@ -1,21 +1,22 @@
 """Keys as they are pressed, in each state of the screen: with a line, a menu, a dialog, a chosen message, or bare."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from prompt_toolkit.application.current import set_app
-from prompt_toolkit.buffer import Buffer, CompletionState
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.input import DummyInput
 from prompt_toolkit.key_binding.key_processor import KeyPress, _Flush
 from prompt_toolkit.keys import KEY_ALIASES, Keys
 from prompt_toolkit.output import DummyOutput
 
+from chat_client.common.completion import Known
 from chat_client.common.input_history import InputHistory
 from chat_client.common.keys import keymap, read_key
+from chat_client.common.line_editing import Candidates
+from chat_client.common.local_commands import with_local
 from chat_client.tui.state import navigation
 from chat_client.tui.state.effects import Ask, SetText
 from chat_client.tui.terminal.bindings import Bindings
@@ -43,11 +44,7 @@ class Keyboard:
                 self._view.line.text = effect.text
 
     def type(self, text: str) -> None:
-        self.press(*text)
-
-    def begin_list(self) -> None:
-        """As prompt_toolkit does before it asks for the candidates."""
-        self._view.line.complete_state = CompletionState(self._view.line.document)
+        self.press(*("Space" if each == " " else each for each in text))
 
     @property
     def line(self) -> str:
@@ -58,10 +55,7 @@ class Keyboard:
         return self.me.text("bar")
 
 
-class Emojis(Completer):
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        if (word := document.text.rpartition(" ")[2]).startswith(":"):
-            yield from (Completion(sign, -len(word)) for sign in ("👍", "👎"))
+NAMES = Known(commands=with_local(()), users=("thea", "theo", "bob"))
 
 
 @pytest.fixture
@@ -70,8 +64,8 @@ async def keyboard(tmp_path: Path) -> AsyncIterator[Keyboard]:
     me.load(*(said(id) for id in range(1, 60)), said(60, who="alice"))
     typed = InputHistory(tmp_path / "typed", lambda: "alice", lambda: "main", list)
     view = FullScreen(
-        me.screen, "dark", typed, Emojis(), me.settle, lambda focused: None, lambda drawn: None, lambda: None,
-        lambda answer: None, lambda: False, input=DummyInput(), output=DummyOutput(),
+        me.screen, "dark", typed, Candidates(lambda: NAMES), me.settle, lambda focused: None, lambda drawn: None,
+        lambda: None, lambda answer: None, lambda: False, input=DummyInput(), output=DummyOutput(),
     )  # fmt: skip
     with set_app(view.app):
         yield Keyboard(me, view)
@@ -98,15 +92,45 @@ async def test_an_error_that_a_key_was_told_stays(keyboard: Keyboard) -> None:
     assert "only your own messages can be edited" in keyboard.bar
 
 
-@pytest.mark.parametrize("is_begun", [False, True])
-async def test_a_tab_before_the_list_is_there_takes_its_first(keyboard: Keyboard, is_begun: bool) -> None:
+@pytest.mark.parametrize(
+    ("typed", "keys", "line"),
+    [
+        (":thu", ("Tab",), "👍 "),
+        (":thu", ("↓",), "👍 "),
+        (":thu", ("Tab", "Tab"), "👎 "),
+        ("/open", ("↑",), "/open_link "),
+        (":bob", ("Esc",), ":bob"),
+        ("/op", ("Tab",), "/open "),
+        ("/op", ("Tab", "Shift-Tab", "Shift-Tab"), "/open_link "),
+        ("hi @th", ("Tab",), "hi @the"),
+        ("hi @th", ("Tab", "Tab"), "hi @thea "),
+        ("hi @th", ("Tab", "↓", "↓"), "hi @theo "),
+        ("hi @th", ("Tab", "Tab", "Esc"), "hi @the"),
+        ("hi b", ("Tab",), "hi @bob "),
+    ],
+)
+async def test_keys_find_a_list_however_soon_they_come(
+    keyboard: Keyboard, typed: str, keys: tuple[str, ...], line: str
+) -> None:
+    """No task of the loop runs in between."""
+    keyboard.type(typed)
+    keyboard.press(*keys)
+    assert keyboard.line == line
+
+
+async def test_an_enter_right_behind_the_tab_ends_the_list_and_the_next_one_sends(keyboard: Keyboard) -> None:
     keyboard.type(":thu")
-    if is_begun:
-        keyboard.begin_list()
     keyboard.press("Tab", "Enter")
-    assert keyboard.line == "👍"
+    assert keyboard.line == "👍 "
     keyboard.press("Enter")
     assert keyboard.line == ""
+
+
+async def test_an_esc_right_behind_what_opens_a_list_closes_only_that(keyboard: Keyboard) -> None:
+    keyboard.press("PgUp")
+    keyboard.type("/op")
+    keyboard.press("Esc")
+    assert keyboard.me.screen.is_scrolled and keyboard.line == "/op"
 
 
 async def test_a_list_is_gone_through_by_the_keys_of_any_list(keyboard: Keyboard) -> None:

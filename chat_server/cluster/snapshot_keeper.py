@@ -30,6 +30,8 @@ SECOND_MS = 540_000
 # By then all nodes have heard that one of them is going to make a snapshot.
 ANNOUNCED_SECONDS = 3.0
 AGAIN_SECONDS = 60.0
+# While a node makes one, no other does: one that hangs for good would keep what was erased in NATS for good.
+MADE_SECONDS_MAX = 3600.0
 
 
 def is_due(kept: Sequence[Description], stream: int, elapsed_ms: int) -> bool:
@@ -104,6 +106,9 @@ class SnapshotKeeper:
             await self._runtime.sleep(ANNOUNCED_SECONDS)
             # If two nodes took themselves for the first, at least one of them has heard of the other by now.
             if self._may_make() and not self._log.is_closed:
-                log.info("%s", await self._processes.make_snapshot())
+                async with self._runtime.timeout(MADE_SECONDS_MAX):
+                    log.info("%s", await self._processes.make_snapshot())
+        except TimeoutError:
+            raise SnapshotError(f"after {MADE_SECONDS_MAX:g} s it was not done") from None
         finally:
             self.is_making = False

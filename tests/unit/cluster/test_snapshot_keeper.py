@@ -126,6 +126,7 @@ class Keeping:
         self.is_away = False
         self.may = [True]
         self.trouble: Exception | None = None
+        self.takes_seconds = 20.0
         self.tried_at: list[float] = []
         self.is_closed = False
         self.position = Position(1, 5)
@@ -147,7 +148,7 @@ class Keeping:
     async def make_snapshot(self) -> str:
         self.tried_at.append(self.machine.monotonic())
         assert self.keeper.is_making
-        await self.machine.sleep(20)
+        await self.machine.sleep(self.takes_seconds)
         if self.trouble is not None:
             raise self.trouble
         self.kept = [made(self.position.stream, NOW), *self.kept][:2]
@@ -185,6 +186,16 @@ def test_after_a_failure_there_is_a_pause(monkeypatch: pytest.MonkeyPatch, caplo
     keeping.run(FIRST_SECONDS + 3 * snapshot_keeper.AGAIN_SECONDS)
     assert len(keeping.tried_at) == 3 and not keeping.keeper.is_making
     assert caplog.text.count("no snapshot was made: no quorum; it is tried again") == 2, "it is not at the stop"
+
+
+def test_one_that_hangs_ends_for_others_to_make_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeping = Keeping(monkeypatch)
+    keeping.takes_seconds = 1e9
+    keeping.run(FIRST_SECONDS + snapshot_keeper.MADE_SECONDS_MAX + 2 * snapshot_keeper.AGAIN_SECONDS)
+    assert len(keeping.tried_at) == 2
+    assert "no snapshot was made: after 3600 s it was not done; it is tried again" in caplog.text
 
 
 def test_while_nats_is_away_nothing_is_made_and_nothing_said(

@@ -52,6 +52,10 @@ class FanOut:
         self._told = told
         self.unanswered: list[Outcome] = []  # of the last batch, whose connections are gone
         self.deliveries = 0  # lines of events that connections got, counted a batch at a time: own ones are in it
+        # How many connections, all of them and by their users and private chats, the events of the last batch went to.
+        self._live_count = 0
+        self._counts_of_users: dict[int, int] = {}
+        self._counts_of_rooms: dict[int, int] = {}
         self._time = time
         self._connections = connections
         self._memberships = memberships
@@ -97,6 +101,7 @@ class FanOut:
         batch = _Batch(plan.events, audiences, BatchRendering(plan.events, self.now()), self.delivered)
         self.delivered = plan.seq
         told = self._keep(plan)
+        self._count(plan.events)
         done: dict[Outbox, None] = {}
         self.unanswered = []
         for session, outcomes in plan.replies.items():
@@ -108,7 +113,6 @@ class FanOut:
                     self._write_own(connection.outbox, audience, batch)
         if plan.events.everyone:
             self._write_to_others(batch, done)
-        self._count(plan.events)
         for outbox in list(self._behind):
             outbox.catch_up()
         return told
@@ -196,21 +200,26 @@ class FanOut:
                 live.write_to_others(data, done)
 
     def _count(self, events: RoutedEvents) -> None:
-        """Of a batch at once, so about: in a private chat who is behind is counted, a second device is not."""
-        self.deliveries += len(events.everyone) * sum(map(len, self._live.values()))
+        """Of a batch at once, so about: in a private chat who is behind is counted, a second device is not.
+
+        Before the replies, behind which connections may end.
+        """
+        self._live_count = sum(map(len, self._live.values()))
+        self._counts_of_users = {user_id: len(self._connections.of_user(user_id)) for user_id in events.users}
+        self._counts_of_rooms = {room: len(self._memberships.users(room)) for room in events.rooms}
+        self.deliveries += len(events.everyone) * self._live_count
         for user_id, own in events.users.items():
-            self.deliveries += len(own) * len(self._connections.of_user(user_id))
+            self.deliveries += len(own) * self._counts_of_users[user_id]
         for room, own in events.rooms.items():
-            self.deliveries += len(own) * len(self._memberships.users(room))
+            self.deliveries += len(own) * self._counts_of_rooms[room]
 
     def count_receivers(self, events: RoutedEvents) -> dict[int, int]:
-        """Count the connections that each change of a message went to, by its seq, as `deliveries` are counted."""
-        live = sum(map(len, self._live.values()))
-        counts = {routed.event.seq: live for routed in events.everyone if isinstance(routed.event, Message)}
+        """Count the connections that each change of a message of the last batch went to, by its seq."""
+        counts = {routed.event.seq: self._live_count for routed in events.everyone if isinstance(routed.event, Message)}
         for user_id, own in events.users.items():
-            _add(counts, own, len(self._connections.of_user(user_id)))
+            _add(counts, own, self._counts_of_users[user_id])
         for room, own in events.rooms.items():
-            _add(counts, own, len(self._memberships.users(room)))
+            _add(counts, own, self._counts_of_rooms[room])
         return counts
 
     # ---- besides the batches

@@ -46,6 +46,23 @@ async def test_a_message_is_traced_beside_the_server_and_without_it(start: Start
     assert "journalctl" in refused(chat.server, "trace", f"#{id}")
 
 
+async def test_who_leaves_right_behind_a_message_counts_among_those_whom_it_went_to(
+    start: Start, tmp_path: Path
+) -> None:
+    chat = start("--log-file", str(tmp_path / "Server0" / "chat-server.log"))
+    alice = await chat.text_stranger()
+    await alice.enter("/sign_in alice")
+    _, bob = await chat.text("carol"), await chat.text("bob")
+    await bob.send("/send_all bye\n/quit")
+    await bob.rest()
+    await alice.send("/send carol bye\n/quit")
+    await alice.rest()
+    told: list[str] = []
+    while len(told) < 2:
+        told = re.findall(r" batch .* to=(\d+) ", (chat.server.data / "chat-server.log").read_text())
+    assert told == ["3", "2"]
+
+
 async def test_on_a_terminal_the_log_goes_into_a_file_and_warnings_are_shown(tmp_path: Path) -> None:
     out, terminal = pty.openpty()
     server = Server(tmp_path / "data", *UNLIMITED, "--operator", "nobody")

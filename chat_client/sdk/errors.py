@@ -12,7 +12,7 @@ from typing import Any
 
 # Answers after which something may have been done all the same, unless `done: false` stands with them.
 UNCERTAIN = frozenset(("unavailable", "internal"))
-_PASSING = frozenset(("busy", "too_fast", "unavailable", "internal"))
+_OVERLOAD = frozenset(("busy", "too_fast", "unavailable"))
 
 
 class ChatError(Exception):
@@ -34,7 +34,13 @@ class Refused(ChatError):
     @property
     def is_passing(self) -> bool:
         """Whether the same may be taken later. With any other code it is refused for good."""
-        return self.code in _PASSING
+        return self.is_of_overload or self.code == "internal"
+
+    @property
+    def is_of_overload(self) -> bool:
+        """Whether the server is not up to it just now, and may be asked again without anybody's doing. A fault of the
+        server (`internal`) may come each time."""
+        return self.code in _OVERLOAD
 
 
 class Disconnected(ChatError):

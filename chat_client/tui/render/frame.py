@@ -133,6 +133,9 @@ def _empty_texts(screen: ScreenState) -> list[str]:
     chat, session = screen.chats.open, screen.session
     if screen.view is not None:
         return ["nothing here"]
+    if chat.page_error and not chat.loaded:
+        key = screen.keymap.first("newest")
+        return [chat.page_error, *([f"{key} asks for it again"] if key else [])]
     if not chat.loaded:
         return ["loading …" if session.is_online else "not connected yet" if session.connection else "connecting …"]
     who = "everyone" if chat.name == "main" else f"only {chat.name[1:]} and you" if chat.is_direct else "its members"

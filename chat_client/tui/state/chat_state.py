@@ -3,6 +3,7 @@
 from chat_client.common.mentions import is_new, mentions
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.items import MessageItem
+from chat_client.tui.state.requests import HistoryRequest
 from chat_server.protocol.messages import Message
 from chat_server.protocol.rooms import ChatInfo
 
@@ -25,7 +26,9 @@ class ChatState:
         self.draft = ""
         self.newest = 0  # the highest id; 0: not known
         self.loaded = False  # the feed was filled since the connection brought no continuation
-        self.requested: set[str] = set()  # the sides of the feed of which a page is on its way
+        self.requested: set[str] = set()  # the sides of the feed of which the page next to it is on its way
+        self.jump: HistoryRequest | None = None  # the page on its way that takes the feed's place; the last one wanted
+        self.page_error = ""  # why the last page did not come, where only a key asks for it again
         self.new_after: int | None = None  # what comes behind this message is marked as new
         self.listed = False  # the server knows it; of a chat of two: something was said there once
         self.speakers: dict[str, None] = {}  # who spoke here, the last one last
@@ -82,7 +85,12 @@ class ChatState:
         self.feed.restart([])
         self.loaded = False
         self.new_after = None
+        self.expect_no_page()
+
+    def expect_no_page(self) -> None:
+        """None of those that were asked for is wanted, or will come."""
         self.requested.clear()
+        self.jump = None
 
     def forget(self) -> None:
         """Nothing that is known of the messages holds any more."""

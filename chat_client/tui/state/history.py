@@ -14,31 +14,35 @@ from chat_client.tui.state.screen_state import ScreenState, View
 from chat_server.protocol.messages import Message
 
 PAGE_MESSAGES = 100
+BESIDE: tuple[Side, ...] = ("before", "after")  # the pages next to a feed; all others take its place
 STEPS_AHEAD = 10  # from the oldest result, when more of them are asked for
 
 
 def load(screen: ScreenState, chat: ChatState) -> None:
     """Have the chat's first unread messages, or else its newest ones, if they are not there."""
-    if not chat.loaded:
+    if not chat.loaded and chat.jump is None:
         first = chat.read + 1 if chat.unread >= PAGE_MESSAGES else None
         fetch(screen, chat, "unread" if chat.unread else "newest", first)
 
 
 def fetch(screen: ScreenState, chat: ChatState, side: Side, id: int | None = None) -> None:
-    if side in chat.requested or not screen.may_ask_pages:
+    request = HistoryRequest(chat.name, side, id)
+    if side in chat.requested or request == chat.jump or not screen.may_ask_pages:
         return
-    chat.requested.add(side)
+    if side in BESIDE:
+        chat.requested.add(side)
+    else:
+        chat.jump = request
+    chat.page_error = ""
     where: dict[str, Any] = {"after": 0} if side == "oldest" else {}
     if id is not None:
         where = {"around" if side == "unread" else side: id}
-    screen.ask("history", HistoryRequest(chat.name, side, id), chat=chat.name, limit=PAGE_MESSAGES, **where)
+    screen.ask("history", request, chat=chat.name, limit=PAGE_MESSAGES, **where)
 
 
 def fetch_around(screen: ScreenState, id: int) -> None:
-    """Show this place of the open chat, also if its newest page is on its way."""
-    chat = screen.chats.open
-    chat.requested.discard("newest")
-    fetch(screen, chat, "around", id)
+    """Show this place of the open chat."""
+    fetch(screen, screen.chats.open, "around", id)
 
 
 def fetch_oldest(screen: ScreenState) -> None:
@@ -61,6 +65,7 @@ def fetch_more(screen: ScreenState) -> None:
         return
     chat = screen.chats.open
     feed = chat.feed
+    load(screen, chat)
     if not feed.at_start and feed.is_near_start and feed.first_id is not None:
         fetch(screen, chat, "before", feed.first_id)
     if not feed.at_end and chat.loaded and feed.is_near_end and feed.last_id is not None:
@@ -83,12 +88,13 @@ def fetch_older(screen: ScreenState) -> bool:
 
 def show_newest(screen: ScreenState) -> None:
     """Bring the end of the open chat into sight."""
-    feed = screen.chats.open.feed
-    feed.selected = None
-    if feed.at_end:
-        feed.follow_end()
+    chat = screen.chats.open
+    chat.feed.selected = None
+    if chat.feed.at_end:
+        chat.jump = None
+        chat.feed.follow_end()
     else:
-        fetch(screen, screen.chats.open, "newest")
+        fetch(screen, chat, "newest")
 
 
 def show_unread(screen: ScreenState, after: int) -> None:
@@ -105,12 +111,24 @@ def show_unread(screen: ScreenState, after: int) -> None:
 # ---- what comes
 
 
+def _settle(chat: ChatState, request: HistoryRequest) -> bool:
+    """It is no longer on its way; whether it is still wanted: a key may have led elsewhere since."""
+    if request.side in BESIDE:
+        chat.requested.discard(request.side)
+    elif chat.jump == request:
+        chat.jump = None
+    else:
+        return False
+    return True
+
+
 def take_page(screen: ScreenState, request: HistoryRequest, messages: Sequence[Message], more: bool) -> None:
     """`more`: on the side that was asked for there are further messages."""
     chat = screen.chats.by_name.get(request.chat)
     if chat is None:
         return
-    chat.requested.discard(request.side)
+    if not _settle(chat, request):
+        return
     feed = chat.feed
     if request.side in ("newest", "unread") and request.id is None:
         feed.restart(messages)
@@ -177,6 +195,8 @@ def _reach_end(screen: ScreenState, chat: ChatState) -> None:
 def go_on_loading(screen: ScreenState) -> None:
     """Ask for what is shown and lacks something, such as a page that the server could not give before."""
     chat, feed = screen.chats.open, screen.feed
+    if screen.view is None and chat.page_error:
+        return
     if screen.view is None and not chat.loaded:
         load(screen, chat)
     elif not feed.at_end or (feed.anchor is not None and not feed.at_start):
@@ -184,15 +204,19 @@ def go_on_loading(screen: ScreenState) -> None:
 
 
 def give_up_page(screen: ScreenState, request: HistoryRequest, error: ChatError) -> None:
-    """It did not come. A server that is overloaded is asked again later; after another refusal there is no more."""
+    """It did not come. A server that is overloaded is asked again later, after a fault of it only by a key; after
+    another refusal there is no more."""
     chat = screen.chats.by_name.get(request.chat)
-    if chat is not None:
-        chat.requested.discard(request.side)
-        if not isinstance(error, Refused):
-            return
-        if not error.is_passing:
-            chat.loaded = chat.feed.at_end = chat.feed.at_start = True
-        elif chat is screen.chats.open:
-            # Behind the last semicolon stands the advice to try again, which the client follows by itself.
-            why = wording.reason(error).rpartition("; ")[0] or wording.reason(error)
-            screen.tell("error", f"{why}; it is asked for again")
+    if chat is None or not _settle(chat, request) or not isinstance(error, Refused):
+        return
+    why = wording.reason(error)
+    if error.is_of_overload:
+        # Behind the last semicolon stands the advice to try again, which the client follows by itself.
+        why = f"{why.rpartition('; ')[0] or why}; it is asked for again"
+    elif error.is_passing:
+        chat.page_error = why
+    elif not chat.loaded:
+        chat.loaded = chat.feed.at_end = chat.feed.at_start = True
+        return
+    if chat is screen.chats.open:
+        screen.tell("error", why)

@@ -259,7 +259,7 @@ def _take_connection(screen: ScreenState, event: Connecting | Connected | Lost |
         _take_connected(screen, event)
     else:
         for chat in chats.by_name.values():
-            chat.requested.clear()
+            chat.expect_no_page()
     if isinstance(event, Lost) and event.going_to is not None:
         note_quietly(screen, chats.open_name, wording.state(event, screen.elapsed))
     if isinstance(event, Ended) and event.code != "closed":

@@ -18,6 +18,8 @@ def choose(screen: ScreenState, by: int) -> None:
     if screen.is_choosing or feed.selected is None:
         step(screen, by)
     screen.chosen_in = None if feed.selected is None else feed
+    if screen.is_choosing and screen.view is None:
+        screen.chats.open.jump = None  # a page that came now would have the keys act on another message
     screen.flash = None  # the bar says what keys do now
     if feed.selected is not None:
         feed.reveal(feed.selected)

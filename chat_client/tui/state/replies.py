@@ -66,7 +66,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
 
 def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float) -> None:
     screen.now = now
-    if isinstance(why, HistoryRequest | QuoteRequest) and isinstance(error, Refused) and error.is_passing:
+    if isinstance(why, HistoryRequest | QuoteRequest) and isinstance(error, Refused) and error.is_of_overload:
         screen.put_off_pages()
     match why:
         case HistoryRequest():
@@ -111,14 +111,14 @@ def _note_welcome(screen: ScreenState) -> None:
 def _show_time(screen: ScreenState, why: TimeRequest, messages: list[Message]) -> None:
     if not messages:
         screen.tell("info", f"nothing was said in {safe(why.chat)} since then")
-    elif why.chat == screen.chats.open_name:
+    elif why.chat == screen.chats.open_name and not screen.is_choosing:
         show_in_place(screen, messages[0])
 
 
 def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message], reply: Reply) -> None:
     """Its chat is opened with it, so that all of the screen says where an answer goes."""
-    if not screen.may_follow_answer(why.typed):
-        screen.tell("info", f"you are typing: /thread {why.id} opens the thread when you are done")
+    if (hindrance := screen.hindrance(why.chat, why.typed)) is not None:
+        screen.tell("info", f"{hindrance}: /thread {why.id} opens the thread when you are done")
         return
     feed = Feed(at_end=True)
     feed.extend(messages)
@@ -160,15 +160,16 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
 
 def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: list[Message], reply: Reply) -> None:
     chat = structs.asdict(reply).get("chat")
+    hindrance = screen.hindrance(why.chat)
     opens = isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked)
     if chat is not None and (opens or verb in ("get_chat_with", "messages")):
-        if screen.may_follow_answer():
+        if hindrance is None:
             open_chat(screen, str(chat))
         else:
-            screen.tell("info", f"you are typing: /open {safe(str(chat))} opens it when you are done", 10.0)
+            screen.tell("info", f"{hindrance}: /open {safe(str(chat))} opens it when you are done", 10.0)
         return
-    if messages and not screen.may_follow_answer():
-        screen.tell("info", f"you are typing: ask {why.line} again when you are done", 10.0)
+    if messages and hindrance is not None:
+        screen.tell("info", f"{hindrance}: ask {why.line} again when you are done", 10.0)
         return
     if messages:
         if chat is not None and chat != screen.chats.open_name:

@@ -30,9 +30,10 @@ class TimeRequest(Struct, frozen=True):
 
 
 class ThreadRequest(Struct, frozen=True):
-    """A message with its comments. `typed`: what stood in the line when it was asked for."""
+    """A message with its comments. `chat` was open, and `typed` stood in the line, when it was asked for."""
 
     id: int
+    chat: str
     typed: str = ""
 
 

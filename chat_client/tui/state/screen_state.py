@@ -143,10 +143,12 @@ class ScreenState:
         if not self.shows_results:
             self.feed.selected = None
 
-    def may_follow_answer(self, typed: str = "") -> bool:
-        """Whether a late answer may take another chat or view into sight: not while the user types on. `typed`: the
-        text of the line when it was asked for."""
-        return self.composer.text == typed and self.composer.target is None and not self.dialogs.is_open
+    def hindrance(self, chat: str, typed: str = "") -> str | None:
+        """Why a late answer may not take another chat or view into sight: the user types on, or has gone to another
+        chat. `chat` was open, and `typed` the text of the line, when it was asked for."""
+        if self.composer.text != typed or self.composer.target is not None or self.dialogs.is_open:
+            return "you are typing"
+        return None if self.chats.open_name == chat else "you are elsewhere"
 
     # ---- messages
 

@@ -1,12 +1,13 @@
 import pytest
 
 from chat_client.sdk.errors import Disconnected, Refused
-from chat_client.tui.state import navigation
+from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ask
 from chat_client.tui.state.feed import ITEMS_MAX
 from chat_client.tui.state.replies import take_answer, take_refusal
 from chat_client.tui.state.requests import HistoryRequest
 from chat_client.tui.state.terminal_events import tick
+from chat_client.tui.state.typing import submit
 from chat_server.protocol.messages import MessagesShown
 from chat_server.protocol.rooms import (
     ChatInfo,
@@ -225,3 +226,96 @@ def test_a_page_after_a_place_is_not_the_end_where_there_is_more() -> None:
     (after,) = [ask for ask in me.asked("history") if "after" in ask.arguments]
     me.answer(after, [said(id, chat="#team") for id in range(56, 70)], MessagesShown("#team", 14, more="/history …"))
     assert not feed.at_end, "there are more"
+
+
+def test_the_last_key_that_leads_somewhere_counts_however_late_the_pages_come() -> None:
+    me = ready()
+    screen = me.screen
+    navigation.show_oldest(screen)
+    (oldest,) = me.asked("history")
+    navigation.show_end(screen)
+    assert not me.asked("history"), "the end is here"
+    me.answer(oldest, [said(id) for id in range(1, 101)], MessagesShown("main", 100, more="/history …"))
+    assert ids(me) == list(range(101, 201)) and not screen.feed.is_scrolled
+    navigation.show_oldest(screen)
+    (oldest,) = me.asked("history")
+    submit(screen, "all done")
+    me.answer(oldest, [said(id) for id in range(1, 101)], MessagesShown("main", 100, more="/history …"))
+    assert not screen.feed.is_scrolled, "one sees what one says"
+    navigation.open_in_place(screen, said(50))
+    navigation.open_in_place(screen, said(20))
+    fifty, twenty = me.asked("history")
+    me.answer(fifty, [said(id) for id in range(45, 56)], MessagesShown("main", 11))
+    me.answer(twenty, [said(id) for id in range(15, 26)], MessagesShown("main", 11))
+    assert screen.feed.selected == 20 and ids(me) == list(range(15, 26))
+
+
+def test_a_place_in_a_chat_that_was_not_loaded_stays_on_a_slow_connection() -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
+    me.load()
+    navigation.open_in_place(me.screen, said(50, chat="#team"))
+    newest, around = me.asked("history")
+    wait(me, 1)
+    assert not me.asked("history"), "both are on their way"
+    me.answer(newest, [said(id, chat="#team") for id in range(101, 201)], MessagesShown("#team", 100, more="/history"))
+    me.answer(around, [said(id, chat="#team") for id in range(45, 56)], MessagesShown("#team", 11))
+    assert me.screen.feed.selected == 50 and ids(me) == list(range(45, 56))
+
+
+def test_a_place_that_comes_late_takes_no_message_from_who_acts_on_another() -> None:
+    me = ready()
+    navigation.open_in_place(me.screen, said(50))
+    (around,) = me.asked("history")
+    message_actions.choose(me.screen, -1)
+    assert me.screen.is_choosing and me.screen.feed.selected == 200
+    me.answer(around, [said(id) for id in range(45, 56)], MessagesShown("main", 11))
+    assert me.screen.is_choosing and me.screen.feed.selected == 200
+    navigation.go_to_time(me.screen, "2026-11-18T08:00:50.000Z")
+    (since,) = me.asked("history")
+    me.answer(since, [said(50)], MessagesShown("main", 1))
+    assert me.screen.feed.selected == 200 and not me.asked("history")
+
+
+BROKEN = Refused("internal", "something went wrong in the server; it was logged")
+
+
+def test_a_page_that_fails_in_the_server_is_told_once_and_asked_for_again_by_keys_alone() -> None:
+    me = Me()
+    (ask,) = me.asked("history")
+    take_refusal(me.screen, ask.why, BROKEN, me.now)
+    assert me.text().count("something went wrong") == 1 and "nothing has been said" not in me.text()
+    for _ in range(20):
+        wait(me, 10)
+    assert not me.asked("history")
+    navigation.scroll(me.screen, pages=1)
+    (ask,) = me.asked("history")
+    take_refusal(me.screen, ask.why, BROKEN, me.now)
+    navigation.show_end(me.screen)
+    (ask,) = me.asked("history")
+    me.answer(ask, [said(id) for id in range(101, 201)], MessagesShown("main", 100, more="/history …"))
+    assert "text 200" in me.text()
+
+
+def test_older_pages_that_fail_in_the_server_are_asked_for_again_by_keys_alone() -> None:
+    me = ready()
+    navigation.scroll(me.screen, 60)
+    (ask,) = me.asked("history")
+    take_refusal(me.screen, ask.why, BROKEN, me.now)
+    assert not me.screen.feed.at_start and "something went wrong" in me.text("bar")
+    for _ in range(20):
+        wait(me, 10)
+    assert not me.asked("history")
+    navigation.scroll(me.screen, 5)
+    (ask,) = me.asked("history")
+    assert ask.arguments["before"] == 101
+
+
+def test_a_refused_place_leaves_what_is_there() -> None:
+    me = ready()
+    navigation.open_in_place(me.screen, said(50))
+    (around,) = me.asked("history")
+    take_refusal(me.screen, around.why, Refused("unknown_message", "there is no #50"), me.now)
+    assert "there is no #50" in me.text("bar")
+    navigation.scroll(me.screen, 60)
+    (ask,) = me.asked("history")
+    assert ask.arguments["before"] == 101

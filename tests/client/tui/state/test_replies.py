@@ -42,7 +42,8 @@ def ready() -> Me:
 
 
 def reply(me: Me, verb: str, reply: object, *lines: object) -> None:
-    take_answer(me.screen, TypedRequest("main", f"/{verb}"), verb, lines, reply, me.now)  # type: ignore[arg-type]
+    why = TypedRequest(me.screen.chats.open_name, f"/{verb}")
+    take_answer(me.screen, why, verb, lines, reply, me.now)  # type: ignore[arg-type]
 
 
 def test_an_answer_is_told_in_the_servers_words() -> None:
@@ -179,7 +180,7 @@ def test_a_change_that_was_typed_is_answered_and_one_by_a_key_told_for_a_moment(
 )
 def test_a_late_answer_does_not_take_the_line_from_who_has_typed_on(verb: str, reply: Reply, does: str) -> None:
     me = ready()
-    why = ThreadRequest(5) if verb == "thread" else TypedRequest("main", f"/{verb} …")
+    why = ThreadRequest(5, "main") if verb == "thread" else TypedRequest("main", f"/{verb} …")
     if does == "types":
         me.screen.composer.text = "to all of y"
     elif does == "edits":
@@ -194,6 +195,30 @@ def test_a_late_answer_does_not_take_the_line_from_who_has_typed_on(verb: str, r
         me.screen.composer.target is not None
     )
     assert me.screen.flash is not None and "when you are done" in me.screen.flash.text
+
+
+@pytest.mark.parametrize(
+    ("verb", "reply"),
+    [
+        ("create_chat", ChatCreated("#new")),
+        ("get_chat_with", PageOf("@zoe", 1)),
+        ("history", PageOf("@bob", 1)),
+        ("thread", ThreadShown(5, "main", 0)),
+    ],
+)
+def test_a_late_answer_does_not_fetch_back_who_has_gone_to_another_chat(verb: str, reply: Reply) -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
+    me.load(said(5))
+    if verb == "thread":
+        navigation.open_thread(me.screen, 5)
+        (ask,) = me.asked("thread")
+        why = ask.why
+    else:
+        why = TypedRequest("main", f"/{verb} …")
+    navigation.open_chat(me.screen, "#team")
+    take_answer(me.screen, why, verb, [said(5)], reply, me.now)
+    assert me.screen.chats.open_name == "#team" and me.screen.view is None
+    assert me.screen.flash is not None and me.screen.flash.text.startswith("you are elsewhere: ")
 
 
 @pytest.mark.parametrize("first", ["event", "answer"])

@@ -153,9 +153,9 @@ def found(screen: ScreenState) -> list[str]:
 def open_found(screen: ScreenState, text: str) -> None:
     """Open the chat that is chosen in the finder, or have the line again."""
     names, finder = found(screen), screen.dialogs.finder
-    screen.dialogs.finder = None
     if finder is None or not names:
-        return
+        return  # closed, it would let what is typed next go into the chat that is open
+    screen.dialogs.finder = None
     if finder.lines is not None:
         screen.set_text(names[min(finder.at, len(names) - 1)])
     else:

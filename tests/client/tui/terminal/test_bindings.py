@@ -133,6 +133,19 @@ async def test_an_esc_right_behind_what_opens_a_list_closes_only_that(keyboard: 
     assert keyboard.me.screen.is_scrolled and keyboard.line == "/op"
 
 
+async def test_an_enter_where_nothing_was_found_lets_no_text_into_the_open_chat(keyboard: Keyboard) -> None:
+    keyboard.press("Ctrl-K")
+    keyboard.type("zoe")
+    keyboard.press("Enter")
+    keyboard.type("a secret")
+    keyboard.press("Enter")
+    assert keyboard.me.screen.dialogs.finder is not None and keyboard.line == ""
+    keyboard.press("Ctrl-U")
+    keyboard.type("bob")
+    keyboard.press("Enter")
+    assert keyboard.me.screen.chats.open_name == "@bob"
+
+
 async def test_a_list_is_gone_through_by_the_keys_of_any_list(keyboard: Keyboard) -> None:
     screen = keyboard.me.screen
     keyboard.me.hear(*(said(100 + id, who=f"user{id}", chat=f"@user{id}") for id in range(40)))

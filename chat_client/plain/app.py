@@ -212,6 +212,7 @@ class Plain:
                     self._fail(ExitStatus.REFUSED)
                     self._note("error", line.why)
                     continue
+                await self.front_end.has_opened.wait()  # this line may be meant for the chat that is being opened
                 context = typed_lines.Context(
                     self.front_end.commands, self.front_end.open, self._chat.limits.get("text_max"), source.attended
                 )
@@ -229,8 +230,8 @@ class Plain:
             self._note("info", f"{left} not sent yet, /waiting lists them; leave again to leave anyway")
 
     async def _start(self, intention: Intention, source: Input) -> None:
-        """Nothing that a person has typed holds up the next line, except what asks for a password. The lines of a pipe
-        are carried out one after the other."""
+        """Nothing that a person has typed holds up the next line, except what asks for a password or opens a chat. The
+        lines of a pipe are carried out one after the other."""
         try:
             task = self._carry_out(intention, source)
         except (ChatError, OSError) as error:

@@ -39,6 +39,8 @@ class PlainFrontEnd(FrontEnd):
     ) -> None:
         self._listening = listening
         self.open = "main"  # empty after the open chat is gone: text was perhaps meant for it alone
+        self.has_opened = asyncio.Event()  # not set while the server is asked about a chat that is to be opened
+        self.has_opened.set()
         self.leaves = False
         self.edit_next: Callable[[], None] | None = None  # has the next line edited, where there is an editor
         self._last = "main"  # the chat that was open before
@@ -93,9 +95,12 @@ class PlainFrontEnd(FrontEnd):
             self._last, self.open = self.open or "main", chat
         self._column.note("info", wording.open_chat(chat))
 
-    async def open_chat(self, name: str) -> None:
+    def open_chat(self, name: str) -> Task:
+        self.has_opened.clear()
+        return self._open(chat_name(name))
+
+    async def _open(self, chat: str) -> None:
         """The server says how a chat is named, and whether there is one; without it, it is opened as it was typed."""
-        chat = chat_name(name)
         try:
             async with asyncio.timeout(OPEN_SECONDS_MAX):
                 reply = (await self._chat.command("talk", target=chat)).reply
@@ -106,6 +111,8 @@ class PlainFrontEnd(FrontEnd):
         except Refused:
             self.open = ""  # the next lines are meant for somebody who is not there
             raise
+        finally:
+            self.has_opened.set()
         self.go_to(chat)
 
     def pick_chat(self) -> Task:

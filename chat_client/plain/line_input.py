@@ -47,7 +47,7 @@ class Unreadable(Struct, frozen=True):
 
 
 class Input(Protocol):
-    # Whether a person types: nothing that they have typed may hold up their next line.
+    # Whether a person types: little of what they have typed may hold up their next line.
     attended: bool
 
     def lines(self) -> AsyncIterator[str | Unreadable]: ...

@@ -121,6 +121,19 @@ async def test_ones_own_changes_are_told_once(home: Home) -> None:
     assert sum("#team" in line for line in said if line.startswith("* ")) == 1, "where what is typed goes"
 
 
+@pytest.mark.parametrize("opens", ["/open bob", "/open @nobody"])
+async def test_what_is_typed_right_behind_the_opening_of_a_chat_is_meant_for_that(home: Home, opens: str) -> None:
+    """A person's lines do not wait for each other, and the server's word on the chat takes a round trip."""
+    await home.chat.json("bob")
+    reader = await home.chat.json("reader")
+    then = "a secret (#1)" if "bob" in opens else "nothing was sent"
+    source = Lines(("connected to", opens), ("connected to", "a secret"), (then, "/quit"))
+    source.attended = True
+    async with connect(home.address, user="alice") as chat:
+        await Plain(chat, home.folder / "downloads", source.write).run(source)
+    assert not any(each["type"] == "message" for each in await reader.roundtrip())
+
+
 async def test_what_was_meant_for_a_chat_that_is_gone_goes_nowhere_else(home: Home) -> None:
     """Neither after a removal, nor where the chat that is to be opened does not exist: a script would go on in main."""
     alice = await home.chat.json("alice")

@@ -42,6 +42,8 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
     messages = [line for line in lines if isinstance(line, Message)]
     _learn(screen, verb, reply)
     withdraw_notes(screen)
+    if screen.opening is why:
+        screen.opening = None
     match why:
         case HistoryRequest():
             take_page(screen, why, messages, _more(reply) is not None)
@@ -68,6 +70,8 @@ def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float
     screen.now = now
     if isinstance(why, HistoryRequest | QuoteRequest) and isinstance(error, Refused) and error.is_of_overload:
         screen.put_off_pages()
+    if screen.opening is why:
+        screen.opening = None
     match why:
         case HistoryRequest():
             give_up_page(screen, why, error)

@@ -22,7 +22,7 @@ from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.items import NoteKind
 from chat_client.tui.state.quotes import Quote, Quotes, quote_of
 from chat_client.tui.state.read_tracking import ReadTracking
-from chat_client.tui.state.requests import BackgroundRequest, ChangeRequest, Purpose, QuoteRequest
+from chat_client.tui.state.requests import BackgroundRequest, ChangeRequest, Purpose, QuoteRequest, TypedRequest
 from chat_client.tui.state.roster import Roster
 from chat_client.tui.state.session import Session
 from chat_client.tui.state.typists import Typists
@@ -88,6 +88,7 @@ class ScreenState:
         self.view: View | None = None
         self.dialogs = Dialogs()
         self.composer = Composer()
+        self.opening: TypedRequest | None = None  # what was typed last and opens a chat once it is answered
         self.chosen_in: Feed | None = None  # keys act on its selected message, as long as it is the one that is shown
         self.reading = ReadTracking()
         self.unsent: dict[str, Unsent] = {}  # by their keys

@@ -39,6 +39,8 @@ from chat_client.tui.state.notes import note
 from chat_client.tui.state.requests import TypedRequest
 from chat_client.tui.state.screen_state import ScreenState
 
+OPENING = ("create_chat", "join", "get_chat_with", "messages")  # verbs whose answers open a chat
+
 
 def submit(screen: ScreenState, line: str) -> bool:
     """Carry out what the line asks for; whether it was taken: if not, it stays in the input."""
@@ -91,12 +93,21 @@ def _say(screen: ScreenState, text: str) -> bool:
         view.feed.selected = None
         return True
     screen.view = None
-    if (gone := screen.chats.removed_from) is not None:
-        words = f"send this to {safe(screen.chats.addressee)}? you are no longer in {safe(gone)}"
+    if (doubt := _doubt(screen)) is not None:
+        words = f"send this to {safe(screen.chats.addressee)}? {doubt}"
         screen.dialogs.question = Question(words, "elsewhere", text)
         return False
     _send(screen, text)
     return True
+
+
+def _doubt(screen: ScreenState) -> str | None:
+    """Why a text may be meant for another chat than the one that is open."""
+    if (gone := screen.chats.removed_from) is not None:
+        return f"you are no longer in {safe(gone)}"
+    if (opening := screen.opening) is not None and opening.chat == screen.chats.open_name:
+        return f"{opening.line} is not answered yet"
+    return None
 
 
 def _is_open(screen: ScreenState) -> bool:
@@ -215,7 +226,10 @@ def _ask_server(screen: ScreenState, command: AskServer) -> None:
     elif command.verb in ("search", "thread") and not words and (form := find(command.verb, screen.session.commands)):
         _refuse(screen, Refused("bad_argument", wording.usage(form)))
     else:
-        screen.do(Run(command, TypedRequest(screen.chats.open_name, safe(command.line))))
+        request = TypedRequest(screen.chats.open_name, safe(command.line))
+        if command.verb in OPENING:
+            screen.opening = request
+        screen.do(Run(command, request))
 
 
 def _is_place(arguments: dict[str, str]) -> bool:
@@ -263,7 +277,7 @@ def answer_question(screen: ScreenState, yes: bool) -> None:
             screen.set_text("")
         screen.do(SendText(target, text))
     elif question.kind == "elsewhere":
-        screen.chats.removed_from = None
+        screen.chats.removed_from = screen.opening = None
         screen.set_text("")
         _send(screen, question.subject)
     elif question.kind == "leave":

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from chat_client.common.local_commands import with_local
+from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Ended
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import (
@@ -22,6 +23,7 @@ from chat_client.tui.state.effects import (
     UploadFile,
 )
 from chat_client.tui.state.front_end import named_chat
+from chat_client.tui.state.replies import take_refusal
 from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.typing import answer_question, paste, submit, type_anyway
 from chat_server.protocol.help import command_forms
@@ -344,3 +346,20 @@ def test_clear_removes_what_only_this_user_sees() -> None:
     assert "lunch" not in me.text() and "text 3" in me.text()
     submit(me.screen, "/clear")
     assert "nothing to clear" in me.text("bar")
+
+
+@pytest.mark.parametrize("line", ["/join #team", "/get_chat_with bob", "/create_chat #team"])
+def test_what_is_typed_right_behind_what_opens_a_chat_goes_nowhere_else_unasked(line: str) -> None:
+    me = ready()
+    assert submit(me.screen, line)
+    (asked,) = me.wanted(Run)
+    assert not submit(me.screen, "only for you")
+    assert me.screen.dialogs.question is not None and not me.wanted(PostMessage)
+    assert me.screen.dialogs.question.text == f"send this to everyone? {line} is not answered yet"
+    answer_question(me.screen, False)
+    take_refusal(me.screen, asked.why, Refused("unknown_chat", "there is no such chat"), me.now)
+    assert submit(me.screen, "for all of you")
+    assert submit(me.screen, line)
+    navigation.open_chat(me.screen, "@bob")
+    assert submit(me.screen, "for you")
+    assert len(me.wanted(PostMessage)) == 2

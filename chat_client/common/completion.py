@@ -55,7 +55,7 @@ class Known(Struct, frozen=True):
 
 
 Found = Iterator[Candidate]
-_EMOJI = re.compile(r"(?:^|[^\w:/])(:[\w+-]*:?)$")
+_EMOJI = re.compile(r"(?:^|[^\w:/])(::?[\w+-]*:?)$")  # the second colon: of who types one where a reaction has it
 
 
 def complete(before: str, known: Known) -> list[Candidate]:
@@ -234,7 +234,7 @@ def _numbered(word: str, numbered: Sequence[tuple[int, str]]) -> Found:
 
 
 def _emojis(word: str) -> Found:
-    name, named = word.removeprefix(":").removesuffix(":").lower(), emojis()
+    name, named = word.strip(":").lower(), emojis()
     begin = [known for known in named if known.startswith(name)]
     within = [known for known in named if name in known[1:] and not known.startswith(name)]
     for known in (*begin, *within):

@@ -20,11 +20,9 @@ from chat_client.tui.state.effects import (
     OpenEditor,
     Reconnect,
     Redraw,
-    Run,
     UploadFile,
 )
 from chat_client.tui.state.notes import note_answer
-from chat_client.tui.state.requests import TypedRequest
 from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.connection import CommandForm
 
@@ -54,7 +52,7 @@ class ScreenFrontEnd(FrontEnd):
 
     def ask_server(self, *lines: str) -> None:
         for line in lines:
-            self._screen.do(Run(whole_line(line), TypedRequest(self._screen.chats.open_name, safe(line))))
+            self._screen.run(whole_line(line))
 
     def open_chat(self, name: str) -> None:
         screen = self._screen

@@ -7,17 +7,19 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from chat_client.common.cells import safe
 from chat_client.common.keys import keymap
 from chat_client.common.listening import Listening
 from chat_client.common.mentions import Attention
 from chat_client.common.transfers import Transfer
+from chat_client.common.typed_lines import AskServer
 from chat_client.sdk.events import Outgoing
 from chat_client.tui.state.changes import PendingChanges
 from chat_client.tui.state.chat_list import ChatList
 from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.composer import Composer
 from chat_client.tui.state.dialogs import Dialogs
-from chat_client.tui.state.effects import Ask, Effect, SetText
+from chat_client.tui.state.effects import Ask, Effect, Run, SetText
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.items import NoteKind
 from chat_client.tui.state.quotes import Quote, Quotes, quote_of
@@ -30,6 +32,7 @@ from chat_server.protocol.messages import Message
 
 # A server that has too much to do for pages is asked again after this time, as it advises.
 PAGES_AGAIN_SECONDS = 10.0
+OPENING = frozenset(("create_chat", "join", "get_chat_with", "messages"))  # verbs whose answers open a chat
 Sides = Literal["both", "left", "none"]  # what is shown beside the middle, where there is room
 
 
@@ -197,6 +200,13 @@ class ScreenState:
         if self.session.is_online:
             known = {name: value for name, value in arguments.items() if value is not None}
             self.do(Ask(verb, known, why or BackgroundRequest()))
+
+    def run(self, command: AskServer) -> None:
+        """Have the server execute what was typed in the open chat."""
+        request = TypedRequest(self.chats.open_name, safe(command.line))
+        if command.verb in OPENING:
+            self.opening = request
+        self.do(Run(command, request))
 
     @property
     def may_ask_pages(self) -> bool:

@@ -29,17 +29,14 @@ from chat_client.sdk.events import Ended
 from chat_client.sdk.typed_line import find
 from chat_client.tui.state.composer import ComposeTarget
 from chat_client.tui.state.dialogs import Question
-from chat_client.tui.state.effects import Exit, InsertText, PostMessage, Run, SendText
+from chat_client.tui.state.effects import Exit, InsertText, PostMessage, SendText
 from chat_client.tui.state.front_end import ScreenFrontEnd, named_chat
 from chat_client.tui.state.history import fetch_around, show_newest
 from chat_client.tui.state.incoming import OVER
 from chat_client.tui.state.items import excerpt
 from chat_client.tui.state.navigation import open_chat, open_thread, search
 from chat_client.tui.state.notes import note
-from chat_client.tui.state.requests import TypedRequest
 from chat_client.tui.state.screen_state import ScreenState
-
-OPENING = ("create_chat", "join", "get_chat_with", "messages")  # verbs whose answers open a chat
 
 
 def submit(screen: ScreenState, line: str) -> bool:
@@ -106,7 +103,7 @@ def _doubt(screen: ScreenState) -> str | None:
     if (gone := screen.chats.removed_from) is not None:
         return f"you are no longer in {safe(gone)}"
     if (opening := screen.opening) is not None and opening.chat == screen.chats.open_name:
-        return f"{opening.line} is not answered yet"
+        return f"{opening.line} opens another chat"
     return None
 
 
@@ -226,10 +223,7 @@ def _ask_server(screen: ScreenState, command: AskServer) -> None:
     elif command.verb in ("search", "thread") and not words and (form := find(command.verb, screen.session.commands)):
         _refuse(screen, Refused("bad_argument", wording.usage(form)))
     else:
-        request = TypedRequest(screen.chats.open_name, safe(command.line))
-        if command.verb in OPENING:
-            screen.opening = request
-        screen.do(Run(command, request))
+        screen.run(command)
 
 
 def _is_place(arguments: dict[str, str]) -> bool:

@@ -348,14 +348,15 @@ def test_clear_removes_what_only_this_user_sees() -> None:
     assert "nothing to clear" in me.text("bar")
 
 
-@pytest.mark.parametrize("line", ["/join #team", "/get_chat_with bob", "/create_chat #team"])
+@pytest.mark.parametrize("line", ["/join #team", "/get_chat_with bob", "/create_chat #team", "/open stranger"])
 def test_what_is_typed_right_behind_what_opens_a_chat_goes_nowhere_else_unasked(line: str) -> None:
     me = ready()
     assert submit(me.screen, line)
     (asked,) = me.wanted(Run)
     assert not submit(me.screen, "only for you")
     assert me.screen.dialogs.question is not None and not me.wanted(PostMessage)
-    assert me.screen.dialogs.question.text == f"send this to everyone? {line} is not answered yet"
+    line = line.replace("/open ", "/get_chat_with @")
+    assert me.screen.dialogs.question.text == f"send this to everyone? {line} opens another chat"
     answer_question(me.screen, False)
     take_refusal(me.screen, asked.why, Refused("unknown_chat", "there is no such chat"), me.now)
     assert submit(me.screen, "for all of you")

@@ -97,6 +97,7 @@ async def test_an_error_that_a_key_was_told_stays(keyboard: Keyboard) -> None:
     [
         (":thu", ("Tab",), "👍 "),
         (":thu", ("↓",), "👍 "),
+        ("::thu", ("Tab",), "👍 "),  # as by who types a colon where a reaction has one
         (":thu", ("Tab", "Tab"), "👎 "),
         ("/open", ("↑",), "/open_link "),
         (":bob", ("Esc",), ":bob"),

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pwd
 import re
 import socket
 import ssl
@@ -31,6 +32,8 @@ SERVICE_CONFIG = Path("/etc/chat-server/chat-server.toml")
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 PRIVILEGED_PORTS = range(1, 1024)
 _ADDRESS = re.compile(r"(?:(?P<host>[^\s:\[\]]+)|\[(?P<v6>[^\s\[\]]+)\]):(?P<port>\d{1,5})", re.ASCII)
+# The state of a socket in the kernel's tables (/proc/net/tcp).
+_LISTENING = "0A"
 GREETING_SECONDS = 3.0
 MACHINE, NETWORK, INTERNET = "machine", "network", "internet"
 WHO = {MACHINE: "127.0.0.1:8000", NETWORK: "0.0.0.0:8000", INTERNET: "[::]:8443"}
@@ -159,11 +162,32 @@ def _is_beyond_loopback(host: str) -> bool:
 
 def _gives_way(host: str, port: int, place: Locations) -> bool:
     """Tell whether it is the chat of the configuration that is replaced, which is started again with the new one."""
+    if place.of_machine and _is_service_at(port):
+        return True
     try:
         old = resolve({"config": str(place.config)}, {})
     except StartError:
         return False
     return port in (old.port, old.tls_port) and _is_chat(host, port, with_tls=port == old.tls_port)
+
+
+def _is_service_at(port: int) -> bool:
+    """Tell whether the service listens there, by a configuration that may have been replaced since."""
+    owners = set()
+    for table in ("tcp", "tcp6"):
+        with suppress(OSError):
+            for row in map(str.split, Path("/proc/net", table).read_text().splitlines()[1:]):
+                if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port:
+                    owners.add(int(row[7]))
+    return owners == {_service_id()}
+
+
+def _service_id() -> int | None:
+    """The number of the user whom the service runs as; None where there is none yet."""
+    try:
+        return pwd.getpwnam(SERVICE).pw_uid
+    except KeyError:
+        return None
 
 
 def _is_chat(host: str, port: int, *, with_tls: bool) -> bool:
@@ -222,6 +246,9 @@ def _directory(answer: str, place: Locations) -> str:
     path = Path(answer).expanduser().absolute()
     if place.of_machine and _is_hidden(str(path)):
         raise ValueError(f"the server sees nothing of {path}; {SERVICE_DATA} is made for it")
+    # What is told next would give it to the server alone.
+    if place.of_machine and path.is_dir() and path.stat().st_uid != _service_id() and any(path.iterdir()):
+        raise ValueError(f"{path} holds what is not the server's; name a directory of its own, such as {path}/chat")
     above = path
     while not above.exists() and above != above.parent:
         above = above.parent

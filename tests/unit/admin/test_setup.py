@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import pwd
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -163,3 +164,38 @@ def test_root_is_told_what_the_server_may_not_do(tmp_path: Path, monkeypatch: py
     told = answer("machine", f"127.0.0.1:{free_port()}", config=str(tmp_path / "other.toml"))
     assert f"start it: chat-server --config {tmp_path}/other.toml" in told, "the unit has another file"
     assert config.stat().st_mode & 0o777 == 0o644, "the server runs as another user"
+
+
+def test_a_port_that_the_service_has_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been started with a configuration that was replaced since."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(setup, "HIDDEN", ())
+    monkeypatch.setattr(setup, "SERVICE_CONFIG", tmp_path / "chat.toml")
+    monkeypatch.setattr(setup, "GREETING_SECONDS", 0.05)
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        words = ("machine", f"127.0.0.1:{taken.getsockname()[1]}", str(tmp_path / "data"))
+        monkeypatch.setattr(setup, "SERVICE", "nobody")
+        with pytest.raises(ValueError, match="in use by another program"):
+            answer(*words)
+        monkeypatch.setattr(setup, "SERVICE", pwd.getpwuid(os.getuid()).pw_name)
+        assert "wrote" in answer(*words)
+
+
+def test_root_gives_the_service_no_directory_that_holds_other_things(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(setup, "HIDDEN", ())
+    monkeypatch.setattr(setup, "SERVICE_CONFIG", config := tmp_path / "chat.toml")
+    (data := tmp_path / "data").mkdir()
+    for user in ("nobody", "no-such-user"):
+        monkeypatch.setattr(setup, "SERVICE", user)
+        (data / "file").write_text("")
+        with pytest.raises(ValueError, match=f"{data} holds what is not the server's"):
+            answer("machine", f"127.0.0.1:{free_port()}", str(data))
+        (data / "file").unlink()
+        assert "wrote" in answer("machine", f"127.0.0.1:{free_port()}", str(data))
+        config.unlink()
+    (data / "file").write_text("")
+    monkeypatch.setattr(setup, "SERVICE", pwd.getpwuid(os.getuid()).pw_name)
+    assert "wrote" in answer("machine", f"127.0.0.1:{free_port()}", str(data))

@@ -222,7 +222,9 @@ def trace(target: str, lines: Iterable[str], show: Callable[[str], object]) -> N
         line = parse(text.rstrip("\r\n"))
         if line is None:
             continue
-        first, last = first or line.at, line.at
+        # journalctl -o cat leaves the times out.
+        at = line.at or "a time that is not told"
+        first, last = first or at, at
         for each in found.feed(line):
             show(each)
     if not first:

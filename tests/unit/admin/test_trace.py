@@ -47,6 +47,15 @@ async def story(target: str, json: bool, for_journal: bool) -> list[str]:
     return [line.partition("  ")[2] for line in told]
 
 
+async def test_a_log_without_times_is_one_all_the_same() -> None:
+    told: list[str] = []
+    line = "action user=anna session=3 address=::1 do=send_all result=ok ms=1.2 id=7"
+    trace.trace("#7", [line], told.append)
+    assert told == ["  came in by send_all, by anna, session 3 from ::1: ok after 1.2 ms"]
+    with pytest.raises(StartError, match="@bob did nothing that the log has, from a time that is not told to"):
+        trace.trace("@bob", [line], told.append)
+
+
 async def test_a_log_of_two_chats_says_where_the_second_begins() -> None:
     runtime, stream = FakeRuntime(), io.StringIO()
     log = ActionLog(runtime, LineForm(runtime, json=False, for_journal=False), enabled=True, stream=stream)

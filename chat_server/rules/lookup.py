@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from msgspec import Struct
-
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Event
 from chat_server.rules.context import Context
+from chat_server.rules.outcomes import Push
 from chat_server.store import accounts, chats, messages, rooms
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
@@ -15,30 +14,38 @@ from chat_server.store.messages import StoredMessage
 from chat_server.store.rooms import Room
 
 
-class Place(Struct, frozen=True):
+class Place:
     """The place of a message: a chat, and the name that its readers see.
 
     `readers` are the two users of a one-to-one chat, each with the name that the user sees. Any other chat has one
     `name` for all. `slow_ms` is that of a private chat.
     """
 
-    chat_id: int
-    name: str = ""
-    readers: tuple[tuple[int, str], ...] = ()
-    slow_ms: int = 0
+    __slots__ = ("_pushes", "chat_id", "name", "readers", "slow_ms")
+
+    def __init__(
+        self, chat_id: int, name: str = "", readers: tuple[tuple[int, str], ...] = (), slow_ms: int = 0
+    ) -> None:
+        self.chat_id = chat_id
+        self.name = name
+        self.readers = readers
+        self.slow_ms = slow_ms
+        # What an event pushed there is made of besides itself: the name of the chat in it, its users, and its room.
+        self._pushes: list[tuple[str, tuple[int, ...] | None, int]]
+        if chat_id == chats.MAIN:
+            self._pushes = [(name, None, 0)]
+        elif name:
+            self._pushes = [(name, (), chat_id)]
+        else:
+            self._pushes = [(seen, (user_id,), 0) for user_id, seen in readers]
 
     def name_for(self, reader: int) -> str:
         return self.name or dict(self.readers)[reader]
 
     def push(self, context: Context, seen_as: Callable[[str], Event], *, before: int = 0) -> None:
         """Push an event to all members of the chat; `seen_as` makes it for a name of the chat. `before`: see `Push`."""
-        if self.chat_id == chats.MAIN:
-            context.push(seen_as(self.name), before=before)
-        elif self.name:
-            context.push_room(self.chat_id, seen_as(self.name), before=before)
-        else:
-            for user_id, name in self.readers:
-                context.push(seen_as(name), user_id, before=before)
+        for name, users, room in self._pushes:
+            context.pushes.append(Push(seen_as(name), users, 0, room, before))
 
 
 MAIN_PLACE = Place(chats.MAIN, "main")

@@ -124,11 +124,11 @@ class Kind(Struct, frozen=True):
     of_chat: Callable[[Target], Any] | None = None
 
 
-def _text(raw: str) -> Text:
+def _text(raw: str) -> str:
     text = visible(raw)
     if not text:
         raise Refusal("bad_argument", NOTHING_SHOWS)
-    return Text(text)
+    return text
 
 
 def _reason(raw: str) -> Reason:

@@ -62,7 +62,9 @@ class LineBuffer:
             if empty is not None:
                 del self._data[: empty.end()]
             else:
-                *lines, self._data = self._data.split(b"\n", LINES_CUT_AT_ONCE)
+                # As bytes, of which neither cutting nor cleaning makes further copies.
+                *lines, rest = bytes(self._data).split(b"\n", LINES_CUT_AT_ONCE)
+                self._data = bytearray(rest)
                 self._cut = [bare for line in reversed(lines) if (bare := _bare(line)) and bare != b"\r"]
         return bool(self._cut)
 
@@ -130,13 +132,13 @@ class LineBuffer:
         return line.removesuffix(b"\r")
 
 
-def _bare(line: bytearray) -> bytes:
+def _bare(line: bytes) -> bytes:
     """Return the line without a byte order mark and the commands of telnet, and a command without keys before it."""
     bare = _TELNET.sub(b"", line) if _IAC in line else line
     bare = bare.removeprefix(_BOM)
     if bare and bare[0] < 0x20 and (keys := _KEYS.match(bare)):
         bare = bare[keys.end() :]
-    return bytes(bare)
+    return bare
 
 
 def decode(line: bytes) -> str:

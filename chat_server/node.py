@@ -117,7 +117,7 @@ class Node:
         self.transfers = self._make_transfers(settings, directory, writer, file_store)
         self.passwords = Passwords(runtime)
         self._guesses = Guesses(time, settings.wrong_passwords_rate)
-        overload = Overload()
+        self.overload = overload = Overload()
         self.doorkeeper = Doorkeeper()
         self.delivery = self._make_delivery(settings, identity, writer.state.seq, write_now)
         freshness = Freshness(runtime, log.catch_up, lambda: self.metrics.counters["batches"], is_alone=not is_member)
@@ -292,13 +292,21 @@ class Node:
         """
         node, incarnation = self._identity
         origin = Origin(node, incarnation, session, number) if session else None
-        entry = Entry(command, user_id, origin, network, self.space.has_room(command.announced_bytes))
-        version = self._writer.state.version
-        if 0 < version < VERSION and version_needed(command) > version:
+        entry = Entry(command, user_id, origin, network, self.has_room(command))
+        if self.is_member and self._is_too_new(command):
             # Nobody is answered within the call.
             self.runtime.call_soon(self._refuse, [entry], _NOT_KNOWN_TO_ALL)
         else:
             self._log.submit(entry)
+
+    def _is_too_new(self, command: Logged) -> bool:
+        """Tell whether not all nodes of the cluster know the command yet."""
+        version = self._writer.state.version
+        return 0 < version < VERSION and version_needed(command) > version
+
+    def has_room(self, command: Logged) -> bool:
+        """Tell whether the disk has room for what the command adds."""
+        return self.space.has_room(command.announced_bytes if command.announces else 0)
 
     def _withdraw(self, entries: Sequence[Entry], refusal: Refusal) -> None:
         """Answer those whose commands the log does not wait for any longer."""

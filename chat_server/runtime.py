@@ -148,8 +148,8 @@ class SystemRuntime(Runtime):
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
 
-    def monotonic(self) -> float:
-        return time.monotonic()
+    # The function itself, since one around it would be called several times for each message.
+    monotonic = staticmethod(time.monotonic)
 
     def call_later(self, seconds: float, function: Callable[[*Args], object], *args: *Args) -> Timer:
         return asyncio.get_running_loop().call_later(seconds, function, *args)

@@ -13,7 +13,7 @@ from chat_server.errors import Refusal
 from chat_server.frontend.port import Port
 from chat_server.handlers import Handlers
 from chat_server.protocol import PROTOCOL_VERSION
-from chat_server.protocol.base import Reply
+from chat_server.protocol.base import Reply, Role
 from chat_server.protocol.connection import (
     CommandForm,
     FormatSet,
@@ -28,7 +28,6 @@ from chat_server.protocol.connection import (
 from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.help import command_forms, help_text, overview
 from chat_server.protocol.people import PresenceSet, SetPresence, TypingWatched, WatchTyping
-from chat_server.protocol.table import TABLE
 
 CLIENT_CHARS_MAX = 64
 
@@ -49,14 +48,12 @@ CONNECTION_COMMANDS: Handlers[Callable[[Speaker, Any], Reply]] = Handlers("conne
 connection_command = CONNECTION_COMMANDS.register
 
 
-def check_signed_in(here: Speaker, verb: str) -> None:
+def check_signed_in(here: Speaker, who: Role) -> None:
     """Refuse a command that needs a sign-in, or must not have one, before any other check of it. Raises Refusal."""
-    if not verb:
-        return
-    who = TABLE[verb].who
-    if here.user_id and who == "strangers":
-        raise Refusal("already_signed_in", f"you are {here.name} here; /sign_out first")
-    if not here.user_id and who not in ("strangers", "anyone"):
+    if here.outbox.user_id:
+        if who == "strangers":
+            raise Refusal("already_signed_in", f"you are {here.name} here; /sign_out first")
+    elif who not in ("strangers", "anyone"):
         raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
 

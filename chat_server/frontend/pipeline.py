@@ -123,7 +123,7 @@ class Pipeline:
         self._now = now
         try:
             # A line behind a sign-in may be as long as a line of a user.
-            stranger = not (self.user_id or self.is_busy() or self._intake.has_line())
+            stranger = not (self.outbox.user_id or self.is_busy() or self._intake.has_line())
             has_line = self._intake.feed(data, stranger=stranger)
             if self._intake.lines.is_mark_wanted and not self.outbox.paused:
                 self._intake.lines.is_mark_wanted = False
@@ -211,7 +211,7 @@ class Pipeline:
         origin, result = outcome.entry.origin, outcome.result
         assert origin is not None
         pending = self._in_flight.pop(origin.number)
-        if pending.exclusive and self._exclusive is not None:
+        if self._exclusive is not None and pending.exclusive:
             self._exclusive.outcome = outcome
         if pending.silent:
             if isinstance(result, Refusal):
@@ -220,9 +220,10 @@ class Pipeline:
             return b""
         # Not isinstance, which takes 0.2 µs to tell that a Struct is not another one.
         if type(result) is Sent:
-            if result.id == self._marked + 1:
+            seq = self._marked + 1
+            if result.id == seq:
                 # Only the session's own message came since then, so there is nothing new to read.
-                self._marked = result.id
+                self._marked = seq
         elif type(result) is Entered:
             self._enter(result, outcome.seq)
             return b""
@@ -326,7 +327,7 @@ class Pipeline:
     def _take(self) -> Parsed | None:
         """Take the next command, or the refusal of its line; None if none may be taken now."""
         try:
-            line = self._intake.take(self.user_id, self._now)
+            line = self._intake.take(self.outbox.user_id, self._now)
             if line is not None:
                 return parse(decode(line), text_chars_max=self.settings.text_chars_max, talk=self._talk)
         except Refusal as refusal:
@@ -344,7 +345,8 @@ class Pipeline:
         if self.closing or self.has_eof or self._stopping:
             return
         is_log_full = self.port.is_log_full()
-        wants_more = not is_log_full and not self._intake.is_full(stranger=not self.user_id, busy=self.is_busy())
+        stranger = not self.outbox.user_id
+        wants_more = not is_log_full and not self._intake.is_full(stranger=stranger, busy=self.is_busy())
         if is_log_full:
             # Nobody says when there is room again.
             self._go_on_at = self._now + LOG_FULL_SECONDS
@@ -378,9 +380,11 @@ class Pipeline:
             self.close("http", "a web page may have written this sign-in; nothing of it was executed", self._now)
             return
         try:
-            check_signed_in(self, parsed.verb)
+            verb = parsed.verb
+            if verb:
+                check_signed_in(self, TABLE[verb].who)
             if error is not None:
-                if not parsed.verb or not TABLE[parsed.verb].seen_by_others:
+                if not verb or not TABLE[verb].seen_by_others:
                     raise error
                 command = Barred(error)
             elif type(command) in CONNECTION_COMMANDS:
@@ -389,10 +393,10 @@ class Pipeline:
             self._reply(parsed, refusal, self._now)
             return
         if type(command) in RULES:
-            self._submit(command, Pending(parsed.verb, parsed.label, self._now))
+            self._submit(command, Pending(verb, parsed.label, self._now))
         elif isinstance(command, Reply):
             self._reply(parsed, command, self._now)
-            if TABLE[parsed.verb].hangs_up:
+            if TABLE[verb].hangs_up:
                 self._hangs_up_in_order = True
                 self._hang_up()
         else:
@@ -401,7 +405,7 @@ class Pipeline:
     def _submit(self, command: Logged, pending: Pending) -> None:
         self._number += 1
         self._in_flight[self._number] = pending
-        self.port.submit(command, self.user_id, self._number)
+        self.port.submit(command, self.outbox.user_id, self._number)
 
     # ---- the exclusive command
 

@@ -249,9 +249,9 @@ class Session:
 
     def why_not(self, command: Command) -> Refusal | None:
         node = self._node
-        if not node.space.has_room(command.announced_bytes) and command.adds:
+        if not node.has_room(command) and command.adds:
             return no_room_refusal()
-        if node.shedding.level and not self.local:
+        if node.overload.level and not self.local:
             return node.shedding.refusal(command, self.outbox.user_id)
         return None
 

@@ -63,6 +63,8 @@ class Limits(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 class Internal(Struct, frozen=True, tag_field="cmd", omit_defaults=True, forbid_unknown_fields=True):
     """A command that no line can say: a preparation makes it from one that a line said, or the node itself does."""
 
+    announces: ClassVar[bool] = False
+
     @property
     def adds(self) -> bool:
         """As `Command.adds`."""
@@ -174,6 +176,7 @@ class OpenUpload(Internal, frozen=True, tag="open_upload"):
     In a cluster `object` is where its bytes will be in the object store (see `store.files`).
     """
 
+    announces: ClassVar[bool] = True
     asked: SendFile
     lease: str
     object: str | None = None

@@ -85,6 +85,7 @@ class Command(Struct, frozen=True, tag_field="cmd", omit_defaults=True, forbid_u
     """A parsed command. It is frozen, since it may wait, be logged, and be executed on another machine."""
 
     spec: ClassVar[Spec]
+    announces: ClassVar[bool] = False
 
     @property
     def adds(self) -> bool:
@@ -101,7 +102,7 @@ class Command(Struct, frozen=True, tag_field="cmd", omit_defaults=True, forbid_u
 
     @property
     def announced_bytes(self) -> int:
-        """The number of bytes that will follow it, for which the disk must have room too."""
+        """The number of bytes that will follow it, for which the disk must have room too; 0 unless it `announces`."""
         return 0
 
     @property

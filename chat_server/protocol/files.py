@@ -1,5 +1,7 @@
 """Files: uploading, fetching and listing them."""
 
+from typing import ClassVar
+
 from msgspec import Struct, field
 
 from chat_server.protocol.arguments import Data, FileName, Id, Key, Sha256, Size, Target
@@ -75,6 +77,7 @@ class FileList(Reply, frozen=True, omit_defaults=True):
     costly=True,
 )
 class SendFile(Command, frozen=True, tag="send_file"):
+    announces: ClassVar[bool] = True
     target: Target
     name: FileName
     size: Size

@@ -9,7 +9,6 @@ import io
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -304,9 +303,12 @@ class ClusterSimulation:
             return
         writer, space = member.node._writer, member.node.space
         # A short while is over before the node looks how much room there is.
-        refuses = patch.object(space, "has_room", return_value=False) if seconds > 1 else nullcontext()
-        with patch.object(writer, "_executor", FullDisk(writer._executor)), refuses:
+        reserve_bytes = space.reserve_bytes
+        if seconds > 1:
+            space.set_reserve(1 << 62)
+        with patch.object(writer, "_executor", FullDisk(writer._executor)):
             await self.machine.sleep(2 * seconds)
+        space.set_reserve(reserve_bytes)
 
     async def _lose_disk(self, name: str, seconds: float) -> None:
         """The machine is replaced by a new one of the same name."""

@@ -7,7 +7,7 @@ them from the other fields. A class whose row has no help, group or example does
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import TypeVar, get_args
 
 from msgspec import NODEFAULT
 from msgspec.structs import fields as struct_fields
@@ -111,12 +111,11 @@ def _arguments(
     derived: tuple[str, ...],
     also: dict[str, str],
 ) -> tuple[Argument, ...]:
-    hints = get_type_hints(cls)
     arguments = []
     for field in struct_fields(cls):
         if field.name in derived:
             continue
-        hint: Any = hints[field.name]
+        hint = field.type
         if hint not in KINDS:
             (hint,) = (part for part in get_args(hint) if part is not type(None))
         name, required = field.encode_name, field.default is NODEFAULT

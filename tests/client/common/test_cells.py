@@ -78,6 +78,7 @@ def test_wrapped_lines_fit_and_lose_nothing_but_spaces(text: str, cells: int) ->
 def test_lines_break_at_spaces_and_words_that_are_too_long_anywhere() -> None:
     assert wrap([("", "one two three")], 8) == [[("", "one two ")], [("", "three")]]
     assert wrap([("", "abcdefghij")], 4) == [[("", "abcd")], [("", "efgh")], [("", "ij")]]
+    assert wrap([("a", "fits "), ("a", ""), ("a", "all"), ("b", "!")], 9) == [[("a", "fits all"), ("b", "!")]]
     assert wrap([("", "a\n\nb")], 9) == [[("", "a")], [], [("", "b")]]
 
 

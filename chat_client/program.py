@@ -1,13 +1,14 @@
 """The command chat-client: it starts a front end or a script, and ends with its exit status."""
 
 import asyncio
+import gc
 import signal
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from chat_client import exit_status, standard_streams
 from chat_client.common import wording
-from chat_client.common.reading_log import ReadingLog
 from chat_client.exit_status import ExitStatus
 from chat_client.faults import Faults, has_hung_up
 from chat_client.sdk.chat import Chat
@@ -16,6 +17,18 @@ from chat_client.sdk.events import TokenNotKept
 from chat_client.settings import NAME, Settings, UsageError, data_dir, load
 from chat_client.signals import EndedBySignal, until_ended
 from chat_client.startup import at_terminal, is_dumb, open_chat
+
+if TYPE_CHECKING:
+    from chat_client.common.reading_log import ReadingLog
+
+# Each takes from 5 to 35 ms to load, and the server needs them to answer.
+SCREEN = (
+    "chat_client.tui.render.frame",
+    "prompt_toolkit",
+    "chat_client.tui.terminal.window",
+    "chat_client.tui.app",
+)
+TURNS = 4  # of the loop: as many as it takes from an open connection to its next command
 
 
 def main() -> None:
@@ -111,10 +124,9 @@ async def _plain(settings: Settings) -> int:
     from chat_client.plain.app import Plain
     from chat_client.plain.line_input import Input, Pipe, Prompt
     from chat_client.plain.lines import LineForm
-    from chat_client.tui.sections import SECTIONS
 
     _needs_stdout()
-    settings.check_tables(SECTIONS)
+    _check_tables(settings)
     log = _reading_log(settings)
     attended = at_terminal()
     keys = keymap(settings.section(KEYS))
@@ -154,9 +166,20 @@ async def _plain(settings: Settings) -> int:
         return await plain.run(source)
 
 
-def _reading_log(settings: Settings) -> ReadingLog | None:
+def _check_tables(settings: Settings) -> None:
+    if settings.tables:  # looking into them loads half of the full screen
+        from chat_client.tui.sections import SECTIONS
+
+        settings.check_tables(SECTIONS)
+
+
+def _reading_log(settings: Settings) -> "ReadingLog | None":
+    if settings.log is None:
+        return None
+    from chat_client.common.reading_log import ReadingLog
+
     try:
-        return ReadingLog(settings.log) if settings.log is not None else None
+        return ReadingLog(settings.log)
     except OSError as error:
         raise UsageError(f"cannot make the folder of the log, {settings.log}: {error.strerror}") from None
 
@@ -168,13 +191,19 @@ def _edit(settings: Settings) -> int:
     return edit(settings, SECTIONS)
 
 
-async def _screen(settings: Settings) -> int:
-    from chat_client.tui.sections import SECTIONS
+async def _load(*modules: str) -> None:
+    """Load them one by one, and look after the connection in between. On a thread it took a tenth longer."""
+    for each in modules:
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        import_module(each)
 
-    settings.check_tables(SECTIONS)
+
+async def _screen(settings: Settings) -> int:
+    _check_tables(settings)
     log = _reading_log(settings)
-    # Loading it takes longer than asking the server, so both are done at once.
-    loading = asyncio.create_task(asyncio.to_thread(import_module, "chat_client.tui.app"))
+    gc.disable()  # as in `__main__`, until `App.run`
+    loading = asyncio.create_task(_load(*SCREEN))
     async with open_chat(settings, interactive=True) as chat:
         await loading
         from chat_client.tui.app import App

@@ -1,7 +1,6 @@
 """The start of a connection: server, user and token from the settings, or asked for at the terminal."""
 
 import asyncio
-import getpass
 import os
 import signal
 import ssl
@@ -74,6 +73,8 @@ def _servers(last: str | None, interactive: bool) -> tuple[str, ...]:
 def _user(server: str, interactive: bool) -> str:
     if not interactive:
         raise UsageError("no name was given: --user NAME")
+    import getpass
+
     try:
         default = getpass.getuser()
     except (KeyError, OSError):
@@ -157,6 +158,8 @@ def _password(words: str) -> str:
 
 
 def _secret(words: str) -> str:
+    import getpass
+
     while True:
         try:
             return getpass.getpass(clean(words))

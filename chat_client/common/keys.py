@@ -5,6 +5,7 @@ read their settings too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -200,6 +201,7 @@ _MOVING = frozenset(("up", "down", "left", "right", "home", "end", "pageup", "pa
 _CONTROLLED = frozenset("abcdefgklnopqrstuvwxyz_]^\\")  # with Ctrl, h, i, j and m are other keys
 
 
+@cache
 def read_key(written: str) -> Presses:
     """The presses of a key as people write it: `Alt-A`, `Ctrl-PgUp`, `Ctrl-X Ctrl-E`. Raises ValueError."""
     chords = written.split()

@@ -5,13 +5,12 @@ from urllib.parse import quote
 
 # It begins with the name of a host, and has nothing in it that is not seen: what opens is what is read.
 PATTERN = r"(?i:https?)://[\w\[](?:[^\s<>\"`\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff])*"
-_LINK = re.compile(PATTERN)
 _BEHIND = ".,;:!?'*_…”’»"  # belongs to the sentence, not to the link
 
 
 def links(text: str) -> list[str]:
     """The links in a text, each once, from the first one on."""
-    return list(dict.fromkeys(trimmed(match[0]) for match in _LINK.finditer(text)))
+    return list(dict.fromkeys(trimmed(match[0]) for match in re.finditer(PATTERN, text)))
 
 
 def trimmed(link: str) -> str:

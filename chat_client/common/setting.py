@@ -4,11 +4,11 @@ Whoever obeys an entry declares it: the general ones `chat_client.settings`, tho
 `tui`, which `tui.sections` lists. Declaring it is all: the reader checks it, and `chat-client settings` writes it.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 Value = str | bool | int | list[str]
@@ -103,4 +103,4 @@ def _section_lines(section: Section) -> Iterable[str]:
 
 def _toml(value: Value) -> str:
     """A value of the file. A text of TOML is written as one of JSON."""
-    return json.dumps(value, ensure_ascii=False)
+    return msgspec.json.encode(value).decode()

@@ -8,7 +8,7 @@ marks of the protocol before it, the full screen a sign and a colour.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -32,12 +32,14 @@ from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Closing, CommandForm
 from chat_server.protocol.file_names import describe_size
 from chat_server.protocol.files import Upload
-from chat_server.protocol.formats import TEXT
 from chat_server.protocol.people import PreferenceSet
 from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.table import GROUPS
 from chat_server.protocol.times import clock_time, distance
+
+if TYPE_CHECKING:
+    from chat_server.protocol.formats import Format
 
 TEXT_CHARS_SHOWN = 60
 CANCEL_HINT = "/cancel cancels it"
@@ -71,7 +73,7 @@ def event(event: Event, me: str, now: float) -> str:
             return clean(event.reason)
         case Closing():
             return clean(f"the server closes: {event.reason}")
-    return clean(_joined(TEXT.event(event, local_now(now))).removeprefix("* "))
+    return clean(_joined(_server_wording().event(event, local_now(now))).removeprefix("* "))
 
 
 def reply(reply: Reply, verb: str, now: float) -> Answer:
@@ -79,9 +81,16 @@ def reply(reply: Reply, verb: str, now: float) -> Answer:
         return Answer(clean(_named("", reply.fields)) or f"{verb}: done")
     if isinstance(reply, PreferenceSet) and (words := preference_in_words(reply.name, reply.value)) is not None:
         return Answer(clean(words))
-    lines = clean(TEXT.reply(reply, "", None, local_now(now)).decode()).removesuffix("\n")
+    lines = clean(_server_wording().reply(reply, "", None, local_now(now)).decode()).removesuffix("\n")
     *items, done = lines.replace(_CONTINUED, "\0").split("\n")
     return Answer(_broken(done.removeprefix("+ ")), tuple(_broken(item.removeprefix("  ")) for item in items))
+
+
+def _server_wording() -> "Format":
+    """It is loaded at its first use: the first screen says nothing of it, and need not wait 2 ms for it."""
+    from chat_server.protocol.formats import TEXT
+
+    return TEXT
 
 
 def _broken(line: str) -> str:

@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from chat_client.sdk import codec, confirmations, transfers
 from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.credentials import Ask, CountDown, Credentials, Tokens
@@ -54,7 +56,7 @@ class Returned(NamedTuple):
 GOODBYE_SECONDS_MAX = 2.0
 
 
-class _File(NamedTuple):
+class _File(Struct, frozen=True):
     path: Path
     progress: OnProgress | None
 
@@ -367,7 +369,7 @@ class Chat:
             raise
 
     async def _upload(self, command: Outgoing) -> None:
-        path, progress = self._files[command.key]
+        file = self._files[command.key]
 
         def on_open() -> None:
             self._queue.mark_opened(command.key)
@@ -376,14 +378,14 @@ class Chat:
         answer: Answer
         try:
             answer = await transfers.send(
-                self, path, command.arguments, command.key, progress, on_open, self._backoff.fresh()
+                self, file.path, command.arguments, command.key, file.progress, on_open, self._backoff.fresh()
             )
         except ChatError as error:
             answer = error
         except OSError as error:
-            answer = ChatError(f"{path.name}: {error.strerror or error}")
+            answer = ChatError(f"{file.path.name}: {error.strerror or error}")
         except Exception as error:  # `progress` is the caller's, and whoever waits for the file must not wait for ever
-            answer = ChatError(f"{path.name}: {error!r}; it is not known whether it was sent")
+            answer = ChatError(f"{file.path.name}: {error!r}; it is not known whether it was sent")
             answer.done = None
             self.runtime.report("an upload failed", error)
         self._uploads.pop(command.key, None)

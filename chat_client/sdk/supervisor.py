@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
+
+from msgspec import Struct
 
 from chat_client.sdk.alternatives import Alternatives
 from chat_client.sdk.backoff import Backoff
@@ -36,7 +38,7 @@ class _OtherHistory(Exception):
     """The position was of another database: what was missed has to be asked for again, without a position."""
 
 
-class Hooks(NamedTuple):
+class Hooks(Struct, frozen=True):
     """What the supervisor calls when there is a connection, when it is lost, when the server has another history (what
     it knew before is forgotten), and when the server has its cluster back."""
 

@@ -11,20 +11,18 @@ import os
 import signal
 from collections.abc import Awaitable, Coroutine
 from functools import partial
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from chat_client.common import typed_lines, wording
 from chat_client.common.account_file import AccountFile, Kept, account
 from chat_client.common.completion import Known, usage
 from chat_client.common.desktop import open_link
-from chat_client.common.editor import edited
 from chat_client.common.file_paths import entries
 from chat_client.common.input_history import InputHistory
 from chat_client.common.keys import KEYS, keymap
 from chat_client.common.line_editing import Candidates, HiddenSecrets
 from chat_client.common.links import address
 from chat_client.common.local_commands import with_local
-from chat_client.common.reading_log import ReadingLog
 from chat_client.common.recency import Recent
 from chat_client.common.suspension import Suspension
 from chat_client.common.transfers import Transfers
@@ -50,20 +48,25 @@ from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.terminal_events import focus, take_frame, tick
 from chat_client.tui.terminal.background import BackgroundQuery
 from chat_client.tui.terminal.link_output import screen_output
+from chat_client.tui.terminal.palettes import COLOURS
 from chat_client.tui.terminal.terminal import Terminal
-from chat_client.tui.terminal.themes import COLOURS, fitting, theme_for
+from chat_client.tui.terminal.themes import fitting, theme_for
 from chat_client.tui.terminal.window import FullScreen
+
+if TYPE_CHECKING:
+    from chat_client.common.reading_log import ReadingLog
 
 DRAWS_MAX = 10  # a second, for what comes in
 DRAWING_SHARE_MAX = 0.4  # of the time
 TICK_SECONDS = 0.25
 KEEP_SECONDS = 2.0  # between two looks whether there is something to keep for the next run
 EVENTS_AT_ONCE_MAX = 100  # between two looks at the keyboard
+FIRST_PAGE_SECONDS_MAX = 0.1  # that the first frame waits for messages
 LAST_SECONDS_MAX = 2.0  # for what is still on its way when one leaves
 
 
 class App:
-    def __init__(self, chat: Chat, settings: Settings, log: ReadingLog | None = None) -> None:
+    def __init__(self, chat: Chat, settings: Settings, log: "ReadingLog | None" = None) -> None:
         self._chat, self._settings = chat, settings
         self._log, self._logged = log, dict[str, int]()  # up to which message of each chat
         self.screen = ScreenState()
@@ -112,6 +115,7 @@ class App:
         self.screen.transfers = self._transfers.under_way
         self._drawn_at = self._draw_seconds = 0.0
         self._drawing: asyncio.TimerHandle | None = None
+        self._has_page = asyncio.Event()  # of the open chat
         self._view.app.before_render += lambda app: self._begin_drawing()
         self._view.app.after_render += lambda app: self._end_drawing()
         self._sets_text = False
@@ -120,14 +124,14 @@ class App:
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
         self._restore()
-        gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
+        gc.freeze()  # what was loaded stays: looking through it took 30 ms now and then
+        gc.enable()
         asyncio.get_running_loop().set_exception_handler(self._faults.handle)
         reading = asyncio.create_task(self._read())
         ticking = asyncio.create_task(self._tick())
         try:
             with self._suspension.watched():
-                if self._asks_background:
-                    await self._background.ask(self._view.app.input, self._view.app.output)
+                await self._first_answers()
                 return await self._view.app.run_async(handle_sigint=False, set_exception_handler=False)
         except EOFError:  # the terminal has gone
             return of_signal(signal.SIGHUP)
@@ -141,6 +145,14 @@ class App:
                     await self._chat.close()
             reading.cancel()
             await asyncio.gather(reading, ticking, return_exceptions=True)
+
+    async def _first_answers(self) -> None:
+        """Wait for what the first frame shows, but not for long: without messages it would take longer than they do."""
+        if self._asks_background:
+            await self._background.ask(self._view.app.input, self._view.app.output)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_PAGE_SECONDS_MAX):
+                await self._has_page.wait()
 
     def _now(self) -> float:
         """The time of day for the model. The other clock of the model is set along with it."""
@@ -342,6 +354,8 @@ class App:
 
     async def _edit(self, text: str) -> None:
         try:
+            from chat_client.common.editor import edited
+
             with interrupts_ignored():
                 self.screen.set_text(await edited(text, self._suspension.given_away()))
         except OSError as error:
@@ -367,6 +381,8 @@ class App:
                 self._recent.note(event, self._chat.user)
             self._recent.note(returned.reply)
             take_answer(self.screen, why, verb, lines, returned.reply, self._now())
+        if self.screen.chats.open.loaded:
+            self._has_page.set()
         self._show()
 
     async def _report(self, work: Awaitable[None], chat: str) -> None:

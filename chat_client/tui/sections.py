@@ -8,6 +8,6 @@ from chat_client.common.keys import KEYS
 from chat_client.common.setting import Section
 from chat_client.tui.render.look import COLUMNS, PANES
 from chat_client.tui.state.chat_list import CHATS
-from chat_client.tui.terminal.themes import COLOURS
+from chat_client.tui.terminal.palettes import COLOURS
 
 SECTIONS: tuple[Section, ...] = (KEYS, CHATS, COLOURS, COLUMNS, PANES)

@@ -3,8 +3,9 @@
 It is the only part of the server that a client may import. Each topic is a file with its commands, replies and events.
 """
 
-# In this order the commands stand in the table, and so in the help.
-from chat_server.protocol import (  # noqa: I001
+from typing import Any, Union  # noqa: I001 (in this order the commands stand in the table, and so in the help)
+
+from chat_server.protocol import (
     rooms,
     accounts,
     messages,
@@ -20,9 +21,10 @@ from chat_server.protocol.base import Event
 PROTOCOL_VERSION = 1
 # Every event that the server sends. A client adds events of its own, which no server sends.
 EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
+ANY_EVENT: Any = Union[EVENTS]  # noqa: UP007 (there is no other way to write it)
 
 __all__ = [
-    "EVENTS", "PROTOCOL_VERSION",
+    "ANY_EVENT", "EVENTS", "PROTOCOL_VERSION",
     "accounts", "connection", "control", "files", "messages", "operators", "people",
     "rooms",
 ]  # fmt: skip

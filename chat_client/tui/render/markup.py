@@ -14,8 +14,6 @@ from msgspec import Struct
 from chat_client.common.cells import Fragment, glyphs, row_width
 from chat_client.common.links import PATTERN, address, trimmed
 from chat_client.tui.render.colours import name_style
-from chat_server.protocol.search_query import pieces
-from chat_server.protocol.word_folding import fold_words
 
 LINK_PREFIX = "url="  # of the last word in a style, which tells where a link leads
 CUT_MARK = "↵"  # ends a row of code that goes on in the next one
@@ -124,6 +122,9 @@ def _cut_hard(line: list[Fragment], cells: int) -> list[list[Fragment]]:
 @lru_cache(maxsize=8)
 def _sought(query: str) -> tuple[frozenset[str], tuple[str, ...]]:
     """The words that are sought, and the beginnings of words, folded."""
+    from chat_server.protocol.search_query import pieces
+    from chat_server.protocol.word_folding import fold_words
+
     words, beginnings = set[str](), []
     for piece in pieces(query):
         if _FILTER.fullmatch(piece.text):
@@ -145,6 +146,8 @@ def _with(style: str, kind: str) -> str:
 
 def mark_found(fragments: list[Fragment], query: str) -> list[Fragment]:
     """The fragments with the words set apart that the query has found."""
+    from chat_server.protocol.word_folding import fold_words  # 1 ms of a start that searches for nothing
+
     words, beginnings = _sought(query)
     marked: list[Fragment] = []
     for style, text in fragments:

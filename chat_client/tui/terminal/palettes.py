@@ -8,8 +8,12 @@ least 13 (CIE76) apart from every other one and from one's own, in protanopia an
 means that something has failed.
 """
 
-from msgspec import Struct
+import re
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from chat_client.common.setting import Rule, Section, Setting
 from chat_client.tui.terminal.contrast import Colour
 
 
@@ -109,3 +113,25 @@ class TerminalColours(Struct, frozen=True):
 
     ground: Colour | None = None
     sixteen: dict[int, Colour] = {}
+
+
+_COLOUR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)
+
+
+def _is_colour(value: str | list[str]) -> bool:
+    return bool(value) and all(map(_COLOUR.fullmatch, value if isinstance(value, list) else [value]))
+
+
+COLOURS = Section(
+    "colours",
+    "Colours that replace those of the themes dark and light; the examples are those of dark.",
+    tuple(
+        Setting(
+            name,
+            list(value) if isinstance(value, tuple) else value,
+            MEANINGS[name],
+            rule=Rule(_is_colour, "written like #7aa2f7"),
+        )
+        for name, value in asdict(DARK).items()
+    ),
+)

@@ -5,7 +5,6 @@ ground, whatever these are: text stands in the default colours, blocks are rever
 colour. `mono` uses no colour at all.
 """
 
-import re
 from collections.abc import Mapping
 from itertools import cycle, islice
 from typing import Any, Literal
@@ -13,8 +12,8 @@ from typing import Any, Literal
 from msgspec import structs
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
+from prompt_toolkit.styles.defaults import PROMPT_TOOLKIT_STYLE
 
-from chat_client.common.setting import Rule, Section, Setting
 from chat_client.tui.render.colours import NAME_COLOURS
 from chat_client.tui.terminal.contrast import Colour, chroma, colour, contrast, distance_to_all, luminance
 from chat_client.tui.terminal.palettes import (
@@ -22,7 +21,6 @@ from chat_client.tui.terminal.palettes import (
     DARK_256,
     LIGHT,
     LIGHT_256,
-    MEANINGS,
     XTERM,
     Palette,
     TerminalColours,
@@ -48,27 +46,7 @@ ANSI = (
 )  # fmt: skip
 # In which of the sixteen each kind of sign is looked for; names take any of the chromatic ones but the reds.
 _SIGNS = {"accent": (12, 4, 14, 6), "own": (14, 6, 10, 2), "amber": (11, 3, 13, 5), "red": (9, 1), "green": (10, 2)}
-_COLOUR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)
 _NAMES = (14, 6, 10, 2, 11, 3, 13, 5, 12, 4)
-
-
-def _is_colour(value: str | list[str]) -> bool:
-    return bool(value) and all(map(_COLOUR.fullmatch, value if isinstance(value, list) else [value]))
-
-
-COLOURS = Section(
-    "colours",
-    "Colours that replace those of the themes dark and light; the examples are those of dark.",
-    tuple(
-        Setting(
-            name,
-            list(value) if isinstance(value, tuple) else value,
-            MEANINGS[name],
-            rule=Rule(_is_colour, "written like #7aa2f7"),
-        )
-        for name, value in structs.asdict(DARK).items()
-    ),
-)
 
 
 def _colour_styles(c: Palette) -> dict[str, str]:
@@ -195,7 +173,7 @@ def theme(
     told: TerminalColours | None = None,
     given: Mapping[str, Any] | None = None,
 ) -> Style:
-    return Style(list(styles(name, depth, told, given).items()))
+    return Style([*PROMPT_TOOLKIT_STYLE, *styles(name, depth, told, given).items()])
 
 
 def depth_for(environment: Mapping[str, str]) -> Depth:

@@ -11,11 +11,10 @@ from prompt_toolkit.styles import Style
 from chat_client.common.setting import SettingError
 from chat_client.tui.render.colours import NAME_COLOURS
 from chat_client.tui.terminal.contrast import VISIONS, Colour, chroma, colour, contrast, distance, distance_to_all
-from chat_client.tui.terminal.palettes import XTERM, TerminalColours
+from chat_client.tui.terminal.palettes import COLOURS, XTERM, TerminalColours
 from chat_client.tui.terminal.themes import (
     ANSI,
     CHROMA_MIN,
-    COLOURS,
     CONTRAST_MIN,
     DISTANCE_MIN,
     Depth,

@@ -1,0 +1,77 @@
+"""The start of the full screen: what is loaded until it shows messages, and what is not."""
+
+import asyncio
+import os
+import pty
+import sys
+
+from tests.client.conftest import Home
+from tests.harness import TIMEOUT_SECONDS
+
+# Loaded when they are used first. Each of them would cost every start from a tenth of a millisecond to two.
+LATER = (
+    "chat_client.common.editor",
+    "chat_client.common.reading_log",
+    "chat_client.plain",
+    "chat_client.settings_editor",
+    "chat_client.tui.sections",
+    "chat_server.protocol.formats",
+    "chat_server.protocol.search_query",
+    "chat_server.protocol.word_folding",
+    "emoji",
+    "getpass",
+    "json",
+    "tomllib",
+)
+# Write which modules are loaded when a frame with the messages of the open chat is drawn.
+MAIN = """if True:
+    import os, sys
+    from chat_client import program
+
+    def load(name, load=program.import_module):
+        module = load(name)
+        if app := getattr(module, "App", None):
+            app._end_drawing = end_drawing
+        return module
+
+    def end_drawing(app):
+        if app.screen.chats.open.loaded:
+            print(*sys.modules, sep="\\n", file=sys.stderr, flush=True)
+            os._exit(0)
+
+    program.import_module = load
+    program.main()
+"""
+
+
+async def test_nothing_is_loaded_that_the_first_screen_does_not_show(home: Home) -> None:
+    bob = await home.chat.text("bob")
+    await bob.ok("/send_all hello")
+    ours, theirs = pty.openpty()
+    client = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", MAIN, *home.arguments(user="alice")[3:]),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=asyncio.subprocess.PIPE,
+        env=home.environment | {"COLORFGBG": "15;0"},  # it is not asked for its colours
+    )
+    os.close(theirs)
+    reading = asyncio.create_task(asyncio.to_thread(_drain, ours))
+    assert client.stderr is not None
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        loaded = set((await client.stderr.read()).decode().split("\n"))
+        assert await client.wait() == 0
+        await reading
+    os.close(ours)
+    assert {"chat_client.tui.app", "prompt_toolkit.renderer"} <= loaded
+    assert not loaded.intersection(LATER)
+
+
+def _drain(terminal: int) -> None:
+    """As a terminal does, until nobody has it open any more."""
+    try:
+        while os.read(terminal, 1 << 16):
+            pass
+    except OSError:
+        pass

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, Filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout import BufferControl, Float, FloatContainer, FormattedTextControl, Layout, Window
@@ -17,6 +17,7 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import Processor
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.output import Output
+from prompt_toolkit.styles import BaseStyle, DynamicStyle
 
 from chat_client.common.completion import opens_list
 from chat_client.common.input_history import InputHistory, TypedBuffer
@@ -54,6 +55,14 @@ class Menu(Float):
     def stand_above(self, below: int, rows: int) -> None:
         """So many of the screen's rows are below it."""
         self.bottom, self._rows_max = below, max(1, min(MENU_ROWS_MAX, rows - below))
+
+
+class ThemedApplication(Application[int]):
+    """The theme is all of its style. prompt_toolkit would put 200 names of colours and widgets before it, which nobody
+    here uses, and look for the style of each character among them: 3 ms of the first screen."""
+
+    def _create_merged_style(self, include_default_pygments_style: Filter) -> BaseStyle:
+        return DynamicStyle(lambda: self.style)
 
 
 class FullScreen:
@@ -100,11 +109,10 @@ class FullScreen:
         self._menu = Menu()
         body = FloatContainer(panel, [self._menu])
         bindings = Bindings(screen, self.line, history, self._acted, focused)
-        self.app: Application[int] = Application(
+        self.app = ThemedApplication(
             layout=Layout(body, focused_element=self._window),
             key_bindings=bindings.keys,
             style=theme(theme_name, self._depth, given=self._given),
-            include_default_pygments_style=False,
             full_screen=True,
             enable_page_navigation_bindings=False,
             max_render_postpone_time=None,  # what was typed is shown at once, whatever comes in

@@ -4,7 +4,9 @@ import re
 from itertools import combinations
 
 import pytest
-from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import DummyInput
+from prompt_toolkit.output import ColorDepth, DummyOutput
 from prompt_toolkit.output.vt100 import _256ColorCache
 from prompt_toolkit.styles import Style
 
@@ -26,6 +28,7 @@ from chat_client.tui.terminal.themes import (
     theme,
     theme_for,
 )
+from chat_client.tui.terminal.window import ThemedApplication
 
 NAMES = [f"name{number}" for number in range(NAME_COLOURS)]
 SPEECH = ["body", "time", "dim", "link", "quote", "waiting", "sent", "me", "name-own", "deleted", *NAMES]
@@ -200,3 +203,13 @@ NO_COLOURS = [{"page": "black"}, {"page": "#12"}, {"names": []}, {"names": ["#ff
 def test_what_is_no_colour_is_refused(table: dict[str, object]) -> None:
     with pytest.raises(SettingError):
         COLOURS.read(table)
+
+
+def test_nothing_but_the_theme_has_a_colour() -> None:
+    """prompt_toolkit's dialogs are blue; those of the terminal's own colours are not."""
+    with create_app_session(input=DummyInput(), output=DummyOutput()):
+        app = ThemedApplication(style=theme("terminal"))
+    dialog = app.renderer.style.get_attrs_for_style_str("class:dialog")
+    assert dialog.reverse and not dialog.bgcolor
+    app.style = theme("dark")
+    assert app.renderer.style.get_attrs_for_style_str("class:dialog").bgcolor

@@ -23,6 +23,9 @@ from benchmarks.programs import chat_server, run_load
 from benchmarks.report import as_table, machine, write
 
 MESSAGES_MIN, MESSAGES_MAX = 600, 10_000
+# Who write to `partners` each in turn, one message in flight each: whatever the number of chats, as many connections
+# write and read as many lines at once.
+CHATTERS = 100
 # Of one load: so that a few receivers make more messages than thousands.
 DELIVERIES = 2_000_000
 COLUMNS = ("deliveries a second", "p99, ms", "user CPU, µs a message")
@@ -71,6 +74,10 @@ def in_made_chat(messages: int, users: int, chats: int, **load: int) -> Point:
     return point(made(messages, users, chats), **load)
 
 
+def in_chats_of_two(chats: int) -> Point:
+    return point(pairs=CHATTERS, partners=chats // CHATTERS, window=1, messages=2 * MESSAGES_MAX)
+
+
 def series(stored_max: int) -> list[Series]:
     stored = [size for size in (1000, 10_000, 100_000, 1_000_000, 10_000_000) if size <= stored_max]
     many, two = {"readers": 400, "window": 10}, {"pairs": 1, "window": 10}
@@ -79,7 +86,8 @@ def series(stored_max: int) -> list[Series]:
         Series("messages in flight", [1, 3, 10, 30, 100, 300], lambda n: point(readers=400, window=n)),
         Series("senders", [1, 10, 100, 400], lambda n: point(readers=400 - n + 1, senders=n, window=100)),
         Series("users", [10, 1000, 100_000], lambda n: in_made_chat(10_000, n, 1, **many), is_level=True),
-        Series("chats of two", [10, 1000, 10_000], lambda n: in_made_chat(10_000, 2000, n, **two), is_level=True),
+        Series("chats of two", [100, 1000, 10_000], in_chats_of_two, is_level=True),
+        Series("stored chats", [10, 1000, 10_000], lambda n: in_made_chat(10_000, 2000, n, **two), is_level=True),
         Series("stored messages, to 400", stored, lambda n: in_made_chat(n, 2000, 2000, **many), is_level=True),
         Series("stored messages, to 1", stored, lambda n: in_made_chat(n, 2000, 2000, **two), is_level=True),
     ]

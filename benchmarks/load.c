@@ -4,7 +4,9 @@
  *
  * Workloads:
  *   main      `senders` people write in turn, `window` messages in flight in all; they and `readers` others receive
- *   pairs     `senders` pairs; one of each writes to the other, `window` in flight for each pair
+ *   pairs     `senders` pairs; one of each writes to the other, `window` in flight for each pair. With `partners` each
+ *             sender writes to so many of the others in turn: `senders` x `partners` chats, in all of which something
+ *             was said before (not with IRC)
  *   chats     `chats` private chats of `senders` people each, who all write in turn, `window` in flight in all
  *   open      as `main`, but `rate` messages a second are sent for `seconds`, whatever comes back
  *   sign_ins  `readers` people come, `window` at once; the time is from the first connection to the last answer
@@ -50,6 +52,7 @@ struct peer {
     int fd;
     int sends;
     int in_flight;
+    int partner; /* pairs: how many it has written to */
     int acknowledges; /* IRC: whose message is done when this one has it: a peer, -1 nobody's, -2 anybody's */
     char *command;
     size_t command_size, stamp_at;
@@ -61,7 +64,7 @@ struct peer {
 };
 
 static enum protocol protocol = TEXT;
-static int port, readers, senders = 1, chats, window = 1, bytes = 64, rate, seconds = 10;
+static int port, readers, senders = 1, partners = 1, chats, window = 1, bytes = 64, rate, seconds = 10;
 static long messages = 1000;
 static const char *prefix = "u";
 static struct peer *peers;
@@ -338,6 +341,7 @@ static void prepare(int i, const char *target)
     else
         size = snprintf(head, sizeof head, "/send_all ");
     const char *tail = protocol == IRC ? "\r\n" : protocol == JSON ? "\"}\n" : "\n";
+    free(peer->command);
     peer->sends = 1;
     peer->stamp_at = (size_t)size;
     peer->command_size = (size_t)size + (size_t)bytes + strlen(tail);
@@ -347,10 +351,21 @@ static void prepare(int i, const char *target)
     memcpy(peer->command + size + bytes, tail, strlen(tail) + 1);
 }
 
+/* The sender of a pair writes to the next of its partners. */
+static void aim(struct peer *peer)
+{
+    char target[256];
+    int sender = (int)(peer - peers);
+    snprintf(target, sizeof target, "%s%d", prefix, (sender + 2 * (peer->partner++ % partners)) % count + 1);
+    prepare(sender, target);
+}
+
 /* ---- sending */
 
 static void send_one(struct peer *peer)
 {
+    if (partners > 1)
+        aim(peer);
     if (stamps) {
         char stamp[STAMP + 1];
         snprintf(stamp, sizeof stamp, "~%016llx", (unsigned long long)now_ns());
@@ -370,6 +385,24 @@ static struct peer *take_turn(void)
         next_sender = (next_sender + 1) % count;
     while (!peers[next_sender].sends);
     return &peers[next_sender];
+}
+
+/* Something is said in each chat of the pairs. */
+static void begin_chats(void)
+{
+    had = 0;
+    for (int k = 0; k < partners; k++) {
+        for (int i = 0; i < count; i += 2) {
+            aim(&peers[i]);
+            put(&peers[i], peers[i].command, peers[i].command_size);
+            peers[i].replies++;
+        }
+        for (int i = 0; i < count; i += 2)
+            wait_for(&peers[i]);
+    }
+    while (had < (long)senders * partners)
+        if (!turn(WAIT_MS))
+            fail("only %ld of %d chats began", had, senders * partners);
 }
 
 /* Send as much as the window allows. */
@@ -429,8 +462,8 @@ static void send_in_windows(long wanted, int pairs)
 }
 
 static const struct option OPTIONS[] = {
-    {"port", 1, 0, 'p'}, {"readers", 1, 0, 'r'}, {"senders", 1, 0, 's'}, {"chats", 1, 0, 'c'}, {"window", 1, 0, 'w'},
-    {"messages", 1, 0, 'm'}, {"bytes", 1, 0, 'b'}, {"rate", 1, 0, 'R'}, {"seconds", 1, 0, 'S'},
+    {"port", 1, 0, 'p'}, {"readers", 1, 0, 'r'}, {"senders", 1, 0, 's'}, {"partners", 1, 0, 'a'}, {"chats", 1, 0, 'c'},
+    {"window", 1, 0, 'w'}, {"messages", 1, 0, 'm'}, {"bytes", 1, 0, 'b'}, {"rate", 1, 0, 'R'}, {"seconds", 1, 0, 'S'},
     {"protocol", 1, 0, 'P'}, {"prefix", 1, 0, 'x'}, {0, 0, 0, 0},
 };
 
@@ -443,6 +476,7 @@ int main(int argc, char **argv)
         case 'p': port = atoi(optarg); break;
         case 'r': readers = atoi(optarg); break;
         case 's': senders = atoi(optarg); break;
+        case 'a': partners = atoi(optarg); break;
         case 'c': chats = atoi(optarg); break;
         case 'w': window = atoi(optarg); break;
         case 'm': messages = atol(optarg); break;
@@ -497,11 +531,11 @@ int main(int argc, char **argv)
         }
     } else
         for (int i = 0; i < count; i += 2) {
-            char target[256];
-            snprintf(target, sizeof target, "%s%d", prefix, i + 1);
-            prepare(i, target);
+            aim(&peers[i]);
             peers[i + 1].acknowledges = i;
         }
+    if (partners > 1)
+        begin_chats();
     stamps = bytes >= STAMP;
     if (open)
         messages = (long)rate * seconds;

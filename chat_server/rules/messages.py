@@ -120,6 +120,9 @@ def post(
     messages.insert(
         context.db, seq, place.chat_id, author.id, context.at_ms, context.elapsed_ms, text, delayed, reply_to, mentions
     )
+    if context.cache.unread:
+        for user_id, _ in place.readers:
+            chats.note_message(context.cache, place.chat_id, user_id, seq)
     if file is not None:
         files.attach(context.db, file, seq, place.chat_id, author.id)
 

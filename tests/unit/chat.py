@@ -31,6 +31,7 @@ from chat_server.log.entries import (
 )
 from chat_server.log.stream import Position
 from chat_server.prepare import hash_token
+from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.base import Command, Event
 from chat_server.protocol.files import SendFile
 from chat_server.protocol.messages import Message
@@ -243,6 +244,10 @@ def check_cache(executor: Executor) -> None:
     assert cache.main_slow_ms in (None, slow_mode.interval_ms(db, chats.MAIN))
     for user_id, used in cache.text_bytes.items():
         assert used >= text_quota.bytes_of(db, user_id)
+    for user_id, kept in cache.unread.items():
+        unread = {each.chat_id: each.newest_id for each in chats.find_unread_chats(db, user_id, ID_MAX, 0)}
+        between_two = {chat_id for chat_id in unread if chats.users_of_direct(db, chat_id)}
+        assert kept.items() >= {(chat_id, unread[chat_id]) for chat_id in between_two}
     db.cache = cache
 
 

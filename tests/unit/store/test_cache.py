@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.log.entries import MACHINE, Accept, CloseAccount, Configure, Enter, Entry
+from chat_server.log.entries import MACHINE, Accept, CloseAccount, Configure, Enter, Entry, MarkSeen
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
 from chat_server.protocol.people import Report
 from chat_server.protocol.rooms import Join
 from chat_server.rules import Executor
 from chat_server.rules.registry import RULES
-from chat_server.store import cache
+from chat_server.store import cache, chats
 from chat_server.store.database import FILE, NoRoom, open_writer
 from tests.unit.chat import LIMITS, batch, check_cache, dump, failing_commits
 
@@ -28,6 +28,7 @@ LINES = (
     "/block {}", "/unblock {}", "/create_chat #team", "/invite #team {}", "/join #team", "/leave #team",
     "/remove #team {}", "/give #team {}", "/topic #team what it is about", "/away out", "/ban {} 1h", "/unban {}",
     "/report {}", "/delete_account", "/sign_in {}", "/slow_mode #team 30s", "/slow_mode #team off",
+    "/read {} 5", "/seen", "/seen", "/seen",
 )  # fmt: skip
 # What somebody says of or to somebody.
 said = st.tuples(st.integers(1, 4), st.sampled_from(LINES), st.sampled_from(NAMES))
@@ -37,6 +38,10 @@ histories = st.lists(st.tuples(st.lists(said, min_size=1, max_size=8), st.boolea
 def entry(user_id: int, line: str, name: str) -> Entry:
     if line.startswith("/delete"):
         return Entry(CloseAccount(0), user_id)
+    if line == "/seen":
+        # Some see more than others, and some came back with a position.
+        seq, shown_from = {"anna": (1000, 0), "ben": (12, 0), "cora": (1000, 12), "dirk": (20, 0)}[name]
+        return Entry(MarkSeen(seq, shown_from), user_id)
     if line.startswith("/sign_in"):
         return Entry(Enter(check(name + "2"), 0, None, False, None))
     command: Any = parse(line.format(name), text_chars_max=100).command
@@ -99,6 +104,9 @@ def test_no_outcome_depends_on_the_cache(history: list[tuple[list[tuple[int, str
         keeping, forgetting = copied(one), copied(other)
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(RULES, Report, faulty_report)
+            # Of three chats of two, in the chats of four people.
+            patch.setattr(chats, "FEW_CHATS", 1)
+            patch.setattr(chats, "UNREAD_KEPT_MAX", 2)
             for things, is_undone in history:
                 entries = [entry(*each) for each in things]
                 if is_undone:
@@ -142,4 +150,44 @@ def test_who_goes_on_talking_is_not_looked_up_again(tmp_path: Path) -> None:
     twin.execute(hi)
     # What is ahead.
     assert sum(sql.startswith("SELECT") for sql in asked) == 1
+    twin.executor.close()
+
+
+def test_whoever_is_in_many_chats_is_asked_for_the_unread_ones_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chats, "FEW_CHATS", 2)
+    twin = copied(str(tmp_path))
+    db = twin.executor._db
+
+    def unread() -> list[str]:
+        assert db.cache is not None
+        return sorted(chats.name_for(db, 1, chat_id) for chat_id in db.cache.unread[1])
+
+    def see(up_to: int) -> None:
+        twin.execute([Entry(MarkSeen(up_to), 1)])
+        check_cache(twin.executor)
+
+    twin.execute([entry(user_id, "/send anna hi", "") for user_id in (2, 3, 4)])
+    see(twin.executor.state.seq)
+    assert unread() == []
+    twin.execute([entry(user_id, "/send anna hi", "") for user_id in (2, 3, 2)])
+    assert unread() == ["@ben", "@cora"]
+    # One of ben's two, and none of cora's.
+    see(twin.executor.state.seq - 2)
+    assert unread() == ["@ben", "@cora"]
+    see(twin.executor.state.seq - 1)
+    assert unread() == ["@ben"]
+    asked: list[str] = []
+
+    def note(cursor: object, sql: str, bindings: object) -> bool:
+        asked.append(sql)
+        return True
+
+    db.connection.exec_trace = note
+    see(twin.executor.state.seq)
+    db.connection.exec_trace = None
+    assert asked.count(chats._NEWEST_OF_ONE) == 2  # main, and the chat with ben
+    assert chats._NEWEST_OF_ALL not in asked[: asked.index("COMMIT")]
+    assert unread() == []
     twin.executor.close()

@@ -138,15 +138,15 @@ class _Router:
             for audience in self._audiences(push, besides=0 if push.notice else asker):
                 plan.events.add(audience, routed)
                 plan.for_later.append(Kept(routed, audience, asker))
+        elif users:
+            for user_id in users:
+                if self._connected.has_user(user_id):
+                    plan.events.users.setdefault(user_id, []).append(routed)
         elif push.room:
             for audience in self._audiences(push):
                 plan.events.add(audience, routed)
         elif users is None:
             plan.events.everyone.append(routed)
-        else:
-            for user_id in users:
-                if self._connected.has_user(user_id):
-                    plan.events.users.setdefault(user_id, []).append(routed)
 
     def _audiences(self, push: Push, besides: int = 0) -> Iterable[Audience]:
         """Those who receive it, without a user who has no connection besides this one."""

@@ -16,6 +16,11 @@ Withdraw = Callable[[Sequence[Entry], Refusal], None]
 """Called with entries that the log does not wait for any longer, and what is answered to those who wait for them."""
 
 
+def count_text_chars(entry: Entry) -> int:
+    """Count the characters of text that an entry brings into its batch."""
+    return len(getattr(entry.command, "text", None) or "")
+
+
 class Log(Protocol):
     """Gives out the entries of a session in the order in which they were submitted, each exactly once.
 

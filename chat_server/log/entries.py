@@ -325,11 +325,6 @@ class Entry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     network: str = ""
     has_room: bool = True
 
-    @property
-    def text_chars(self) -> int:
-        """How many characters of text it brings into its batch."""
-        return len(getattr(self.command, "text", None) or "")
-
 
 class Batch(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The entries that one node took in one turn, as it puts them into the log.

@@ -10,7 +10,7 @@ from collections import deque
 from msgspec.structs import replace
 
 from chat_server.chat_time import ChatTime
-from chat_server.log import Withdraw
+from chat_server.log import Withdraw, count_text_chars
 from chat_server.log.entries import (
     ENTRIES_MAX,
     TEXT_CHARS_MAX,
@@ -94,7 +94,7 @@ class LocalLog:
         while self._waiting and len(entries) < ENTRIES_MAX and chars < TEXT_CHARS_MAX:
             entry = self._waiting.popleft()
             entries.append(entry)
-            chars += entry.text_chars
+            chars += count_text_chars(entry)
         self._note_backlog(len(entries))
         return entries
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from chat_server.log import count_text_chars
 from chat_server.log.codec import ENTRIES_BYTES_MAX
 from chat_server.log.entries import (
     ALONE,
@@ -71,7 +72,7 @@ class Line:
             self.bytes -= len(taken[-1].data)
             if is_alone:
                 break
-            chars += entry.text_chars
+            chars += count_text_chars(entry)
         return taken
 
     def give_back(self, taken: list[Waiting]) -> None:

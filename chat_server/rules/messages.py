@@ -77,9 +77,10 @@ def find_place(context: Context, author: User, target: Target) -> Place:
 
     Raises Refusal `unknown_chat`, `unknown_user`, `not_yourself` or `blocked`.
     """
-    if target.kind == "main":
+    kind = target.kind
+    if kind == "main":
         return MAIN_PLACE
-    key = (author.id, target.kind, target.folded)
+    key = (author.id, kind, target.folded)
     place: Place | None = context.cache.places.get(key)
     if place is None:
         place = context.cache.places[key] = _look_up_place(context, author, target)

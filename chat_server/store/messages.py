@@ -37,12 +37,14 @@ class StoredMessage(Struct, frozen=True):
     seq: int
 
 
-# Short, since apsw reads all of it to find the prepared statement: its 78 blanks more took 0.15 µs a message.
+# Short, and shorter for most messages: apsw reads all of it to find the prepared statement, 1.9 ns a character, and
+# with the blanks and columns of one for all that was 0.25 µs more.
 _INSERT = (
-    "INSERT INTO messages(id,seq,chat_id,user_id,at_ms,elapsed_ms,text,delayed,reply_to,mentions,alone)"
-    "VALUES(?1,?1,?2,?3,?4,?5,?6,?7,?8,?9,"
-    "NOT EXISTS(SELECT 1 FROM members WHERE chat_id=?2 AND absent=0 AND user_id<>?3))"
+    "INSERT INTO messages(id,seq,chat_id,user_id,at_ms,elapsed_ms,text,alone{})VALUES(?1,?1,?2,?3,?4,?5,?6,"
+    "NOT EXISTS(SELECT 1 FROM members WHERE chat_id=?2 AND absent=0 AND user_id<>?3){})"
 )
+_INSERT_PLAIN = _INSERT.format("", "")
+_INSERT_OTHER = _INSERT.format(",delayed,reply_to,mentions", ",?7,?8,?9")
 
 
 def insert(
@@ -57,7 +59,10 @@ def insert(
     reply_to: int | None = None,
     mentions: list[str] | None = None,
 ) -> None:
-    db.run(_INSERT, (seq, chat_id, user_id, at_ms, elapsed_ms, text, delayed, reply_to, _names(mentions)))
+    if not delayed and reply_to is None and mentions is None:
+        db.run(_INSERT_PLAIN, (seq, chat_id, user_id, at_ms, elapsed_ms, text))
+        return
+    db.run(_INSERT_OTHER, (seq, chat_id, user_id, at_ms, elapsed_ms, text, delayed, reply_to, _names(mentions)))
     if reply_to is not None:
         # What is answered gets no new seq: the comment itself tells everybody, and a long text is not sent again.
         db.run("UPDATE messages SET replies = replies + 1 WHERE id = ?", (reply_to,))

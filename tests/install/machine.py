@@ -111,7 +111,7 @@ def _run(*command: str, status: int, given: str) -> str:
     """A `status` of -1 is any."""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root"}
     done = subprocess.run(
-        command, input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, timeout=120
+        command, input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, timeout=600
     )
     assert status in (-1, done.returncode), f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout

@@ -1,0 +1,38 @@
+"""The server without Debian's package, as docs/operations.md installs it."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.install.machine import Files, needs
+
+ROOT = Path(__file__).parents[2]
+SETUP = "internet\n\n\n\nalice\n"
+
+
+@pytest.mark.timeout(600)
+def test_the_lines_without_the_package_lead_to_the_same(tmp_path: Path) -> None:
+    needs("chroot")
+    text = (ROOT / "docs" / "operations.md").read_text()
+    (commands,) = re.findall(r"Without Debian's package.*?```sh\n(.*?)```", text, re.DOTALL)
+    kept = [f"{name}={value}" for name, value in os.environ.items() if name.startswith(("PIP_", "HTTP", "SSL", "http"))]
+    with Files(tmp_path) as files:
+        sudo = files.root / "usr/bin/sudo"
+        sudo.write_text('#!/bin/sh\nexec "$@"\n')
+        sudo.chmod(0o755)
+        # No systemd runs there.
+        (files.root / "usr/bin/systemctl").unlink()
+        (files.root / "usr/bin/systemctl").symlink_to("true")
+        for line in commands.splitlines():
+            files.run("env", *kept, "sh", "-ec", f"cd {ROOT}; {line}")
+        issued = trustme.CA().issue_cert("chat.example.org")
+        (files.root / "tmp/fullchain.pem").write_bytes(issued.cert_chain_pems[0].bytes())
+        issued.private_key_pem.write_to_path(str(files.root / "tmp/privkey.pem"))
+        files.run("env", "RENEWED_LINEAGE=/tmp", "/usr/lib/chat-server/certbot-deploy")
+        assert "wrote /etc/chat-server/chat-server.toml" in files.run("chat-server", "setup", given=SETUP)
+        as_server = ("setpriv", "--reuid=chat-server", "--regid=chat-server", "--clear-groups")
+        told = files.run(*as_server, "chat-server", "check", "--config", "/etc/chat-server/chat-server.toml")
+        assert "tls-port = 8443" in told and "operator = alice" in told

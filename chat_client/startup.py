@@ -131,13 +131,12 @@ async def _ask_code(words: str) -> str | None:
 
 async def _answer(ask: Callable[[], str], secret: bool) -> str | None:
     """Ask by a read that blocks the loop; a full screen makes room for it, and Ctrl-C gets through."""
-    from prompt_toolkit.application import in_terminal
-    from prompt_toolkit.input.vt100 import cooked_mode
+    from chat_client.common.suspension import terminal_as_found
 
     interrupted = False
-    async with in_terminal():
+    async with terminal_as_found():
         try:
-            with cooked_mode(sys.stdin.fileno()), asking(secret=secret):
+            with asking(secret=secret):
                 return ask() or None
         except EOFError:
             return None

@@ -3,12 +3,22 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from prompt_toolkit.application import Application, in_terminal
 from prompt_toolkit.input.vt100 import cooked_mode
+
+
+@asynccontextmanager
+async def terminal_as_found() -> AsyncIterator[None]:
+    """The terminal is not prompt_toolkit's within this block, and is as other programs expect it: `PromptKeyboard`
+    alone would leave it raw."""
+    async with in_terminal():
+        with cooked_mode(sys.stdin.fileno()):
+            yield
 
 
 class Suspension:
@@ -36,12 +46,11 @@ class Suspension:
     @asynccontextmanager
     async def given_away(self) -> AsyncIterator[None]:
         """Another program has the terminal within this block."""
-        async with in_terminal():
+        async with terminal_as_found():
             self._end()
             self._is_given_away = True
             try:
-                with self._cooked():
-                    yield
+                yield
             finally:
                 self._is_given_away = False
                 self._begin()
@@ -53,15 +62,10 @@ class Suspension:
             self._stopping = asyncio.ensure_future(self._stop())
 
     async def _stop(self) -> None:
-        async with in_terminal():
+        async with terminal_as_found():
             self._end()
-            with self._cooked():
-                _stop_job()
+            _stop_job()
             self._begin()
-
-    def _cooked(self) -> AbstractContextManager[None]:
-        """As other programs expect the terminal; `PromptKeyboard` leaves it raw."""
-        return cooked_mode(self._app.input.fileno())
 
     def _resumed(self) -> None:
         """Set all modes again: SIGSTOP gives no warning, and the shell has changed them since."""

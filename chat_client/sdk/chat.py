@@ -174,7 +174,8 @@ class Chat:
         return self._supervisor.link
 
     def _no_connection(self) -> str:
-        return f"there is no connection: {self.state.why}" if isinstance(self.state, Lost | Ended) else "not connected"
+        why = self.state.why if isinstance(self.state, Lost | Ended) else "it is being made"
+        return f"there is no connection: {why}"
 
     def _settle_request(
         self, verb: str, arguments: dict[str, Any], request: Request, answer: Future[Answer], what: Answer

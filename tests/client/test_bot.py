@@ -9,6 +9,7 @@ from chat_client.sdk.chat import connect
 from chat_client.sdk.events import AnyEvent
 from chat_server.protocol.messages import Message, MessagesShown
 from tests.client.conftest import Home
+from tests.harness import TIMEOUT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 BOT = ROOT / "examples" / "bot.py"
@@ -71,7 +72,7 @@ async def test_nothing_is_lost_or_doubled_over_kills(home: Home) -> None:
             home.server.start()
             replies = [await sent for sent in sending]
             assert len({reply.id for reply in replies}) == each  # type: ignore[attr-defined]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await reading
         assert [event.text for event in seen if isinstance(event, Message)] == wanted
         # Bob's connection may be one of the server that was killed, which had told him all.

@@ -14,6 +14,7 @@ from chat_client.sdk.chat import Chat
 from chat_client.sdk.errors import Disconnected
 from chat_client.signals import EndedBySignal, until_ended
 from tests.client.conftest import Home
+from tests.harness import TIMEOUT_SECONDS
 
 
 async def shell(
@@ -27,7 +28,7 @@ async def shell(
         env=home.environment | dict(environment),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         out, error = await process.communicate(stdin)
     assert process.returncode is not None and b"Traceback" not in out + error
     return process.returncode, out.decode(errors="backslashreplace"), error.decode(errors="backslashreplace")

@@ -146,7 +146,8 @@ class NatsServers:
 def files_with(directory: Path, needles: Sequence[bytes]) -> list[Path]:
     """The files in the directory that hold one of these texts."""
     found = []
-    for path in sorted(directory.rglob("*")):
+    # os.walk passes over a directory that is removed meanwhile; rglob raises.
+    for path in sorted(Path(folder, name) for folder, _, names in os.walk(directory) for name in names):
         try:
             data = path.read_bytes() if path.is_file() else b""
         except FileNotFoundError:  # removed meanwhile

@@ -23,7 +23,7 @@ from chat_server.settings import load
 from tests.cluster.nodes import make_snapshot
 from tests.cluster.servers import NatsServer
 from tests.cluster.streams import pieces, settled
-from tests.harness import JsonClient, Server
+from tests.harness import TIMEOUT_SECONDS, JsonClient, Server
 from tests.ports import free_ports
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
@@ -136,7 +136,7 @@ async def test_three_nodes_from_the_examples_are_one_chat(files: Files, servers:
             await alice.ok("/send_all hello")
             await bob.event("message", text="hello")
             # What nodes tell each other goes through the same users.
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 while not (await bob.ok("/who alice"))["online"]:
                     await asyncio.sleep(0.1)
             async with signed_in(files, nodes[1], "alice"):

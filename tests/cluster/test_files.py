@@ -9,7 +9,7 @@ from tests.cluster.nodes import LocalCluster, running
 from tests.cluster.servers import files_with
 from tests.conformance.operating import done, refused
 from tests.conformance.uploads import bytes_of, chunk, digest, fetch, open_upload, send_file, send_rest
-from tests.harness import Chat
+from tests.harness import TIMEOUT_SECONDS, Chat
 
 DATA = bytes_of(1_000_000, 11)
 
@@ -43,13 +43,13 @@ async def test_a_file_goes_from_node_to_node(tmp_path: Path) -> None:
         await again.ok(f"/delete {sent['id']}")
         await bob.event("message", deleted=True)
         blob = Path(digest(DATA)[:2]) / digest(DATA)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while (cluster.nodes[1].data / "files" / blob).exists():
                 await asyncio.sleep(0.05)
         assert await carol.code(f"/get_file {sent['file']['id']}") == "unknown_file"
         # The killed node comes back, and has neither the part nor the deleted file.
         await asyncio.to_thread(cluster.nodes[0].start)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             data_of_it = cluster.nodes[0].data
             while list(data_of_it.glob("uploads/*")) or (data_of_it / "files" / blob).exists():
                 await asyncio.sleep(0.05)

@@ -52,9 +52,7 @@ async def test_where_descriptors_run_out_those_who_are_in_notice_nothing(start: 
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
     for stranger in strangers:
         stranger.reset()
-    again = monotonic()
     await chat.json()
-    assert monotonic() - again < 10
     assert chat.server.log.count("few open files are left") <= monotonic() - begun + 1
 
 

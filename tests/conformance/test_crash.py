@@ -6,7 +6,7 @@ import json
 import random
 
 from tests.conformance.conftest import Start
-from tests.harness import Chat, Json, JsonClient, rounds
+from tests.harness import TIMEOUT_SECONDS, Chat, Json, JsonClient, rounds
 
 ROUNDS = rounds(20)
 SENDERS = 4
@@ -87,7 +87,7 @@ async def one_round(chat: Chat, senders: list[Sender], answers: int) -> None:
         asyncio.create_task(sender.send_until_it_dies(client, answered))
         for sender, client in zip(senders, clients, strict=True)
     ]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         for _ in range(answers):
             await answered.acquire()
     chat.server.kill()

@@ -6,7 +6,7 @@ import random
 
 from tests.conformance.conftest import Start
 from tests.conformance.uploads import CHUNK, bytes_of, chunk, digest, fetch, only, open_upload, send_rest
-from tests.harness import Chat, Json, rounds
+from tests.harness import TIMEOUT_SECONDS, Chat, Json, rounds
 
 ROUNDS = rounds(12)
 SENDERS = 4
@@ -53,7 +53,7 @@ async def test_nothing_is_left_half_done(start: Start) -> None:
     for _ in range(ROUNDS):
         taken = asyncio.Semaphore(0)
         running = [asyncio.create_task(sender.send_until_it_dies(chat, taken)) for sender in senders]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             for _ in range(chance.randint(1, 40)):
                 await taken.acquire()
         chat.server.kill()

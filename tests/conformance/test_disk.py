@@ -12,7 +12,7 @@ from tests.conformance.conftest import UNLIMITED, Start
 from tests.conformance.test_crash import ID_MAX, Sender, all_of_main, check
 from tests.conformance.uploads import bytes_of, chunk, open_upload, send_file, send_rest
 from tests.disks import ServerOnDisk, SmallDisk
-from tests.harness import Chat, Json, JsonClient, soon
+from tests.harness import TIMEOUT_SECONDS, Chat, Json, JsonClient, soon
 
 ROOM_BYTES = 200_000
 DISK_BYTES = 32 << 20
@@ -47,7 +47,7 @@ def assert_not_done(reply: Json) -> None:
 
 async def until(client: JsonClient, command: str, code: str) -> None:
     """The server looks at its disk a hundred times a second."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while await client.code(command) != code:
             pass
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conformance.conftest import Start
 from tests.conformance.uploads import bytes_of, digest, fetch, only, open_upload, send_file, send_rest
-from tests.harness import Chat, unique
+from tests.harness import TIMEOUT_SECONDS, Chat, unique
 
 DATA = bytes_of(100_000, 2)
 
@@ -45,7 +45,7 @@ async def test_with_nc_and_sed_and_base64(chat: Chat, size: int) -> None:
         f"printf '/sign_in {unique('somebody')}\\n/get_file {number}\\n' | nc -N 127.0.0.1 {chat.server.port}"
         " | sed -n 's/^= //p' | base64 -d"
     )
-    done = await asyncio.to_thread(subprocess.run, ["sh", "-c", script], capture_output=True, timeout=20)
+    done = await asyncio.to_thread(subprocess.run, ["sh", "-c", script], capture_output=True, timeout=TIMEOUT_SECONDS)
     assert (done.stdout, done.stderr) == (data, b"")
 
 

@@ -13,6 +13,7 @@ import trustme
 from chat_server.frontend import acceptor as a
 from chat_server.frontend.acceptor import Acceptor
 from chat_server.frontend.listener import listen
+from tests.harness import TIMEOUT_SECONDS
 
 HOST = "127.0.0.1"
 
@@ -59,7 +60,7 @@ class Peers:
         await self.count_is(before - 1)
 
     async def count_is(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while self.acceptor.count != count:
                 await asyncio.sleep(0)
 
@@ -171,7 +172,7 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(
         else:
             short.setattr(socket.socket, "accept", _no_descriptor)
         waiting = await peers.connect()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while len(caplog.records) < (1 if how == "few are left" else 3):
                 await asyncio.sleep(0)
         assert peers.acceptor.count == 1

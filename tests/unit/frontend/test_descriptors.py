@@ -12,6 +12,7 @@ import trustme
 import uvloop
 
 from chat_server.frontend.transport import SocketTransport
+from tests.harness import TIMEOUT_SECONDS
 from tests.unit.frontend.test_transport import Recorder, connected_sockets, until
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -52,7 +53,7 @@ async def connect(context: ssl.SSLContext | None = None) -> Pair:
 def run(request: pytest.FixtureRequest) -> Callable[[Callable[[], Awaitable[None]]], None]:
     def run(main: Callable[[], Awaitable[None]]) -> None:
         async def with_time() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await main()
 
         with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:

@@ -10,7 +10,7 @@ from chat_server.frontend import transport as t
 from chat_server.frontend.transport import SocketTransport
 
 UNSENT_BYTES_MAX = 4096
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 
 
 class Recorder:

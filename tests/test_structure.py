@@ -260,6 +260,11 @@ def test_a_row_of_users_is_changed_in_one_place() -> None:
     assert {*changing} - {"store/schema.py"} == {"store/accounts.py"} and changing.count("store/accounts.py") == 1
 
 
+def test_what_tests_share_stands_in_modules_without_tests() -> None:
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        assert not re.findall(r"^ *from tests\.[\w.]*\btest_\w+ import", path.read_text(), re.MULTILINE), path
+
+
 def test_no_import_goes_in_a_circle() -> None:
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): name
                for name, path in SOURCES.items()}  # fmt: skip

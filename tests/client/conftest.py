@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Certificate
 from tests.client.programs import Program
 from tests.client.tmux import Tmux
-from tests.conformance.test_tls import Certificate
 from tests.harness import Chat, Server
 from tests.ports import free_port
 

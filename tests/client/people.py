@@ -9,6 +9,7 @@ from chat_client.tui.render.bar import hint
 from chat_client.tui.render.frame import Frame, frame, settle
 from chat_client.tui.render.row import Display
 from chat_client.tui.state.effects import Ask, Effect
+from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.replies import take_answer
 from chat_client.tui.state.screen_state import ScreenState
@@ -122,3 +123,10 @@ class Me:
 
     def text(self, region: str = "feed") -> str:
         return "\n".join(self.rows(region))
+
+
+def feed(count: int) -> Feed:
+    feed = Feed(at_end=True)
+    feed.at_start = True
+    feed.extend(said(id) for id in range(1, count + 1))
+    return feed

@@ -27,7 +27,7 @@ from chat_server.protocol.messages import DelayedSet, Message
 from chat_server.protocol.people import BlockList, Muted
 from chat_server.protocol.rooms import ChatInfo, Invited
 from tests.client.people import START, Me, said
-from tests.client.plain.test_front_end import RecordingChat
+from tests.client.recording_chat import RecordingChat
 from tests.unit.protocol import samples
 
 ELAPSED = iter(range(0, 1 << 40, 10))

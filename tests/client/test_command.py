@@ -17,8 +17,8 @@ import trustme
 from chat_client.plain.app import LAST_SECONDS_MAX
 from chat_client.sdk.server_address import read
 from chat_client.token_file import TokenFile
+from tests.certificates import tls_port
 from tests.client.conftest import Home
-from tests.conformance.test_tls import tls_port
 from tests.harness import Server
 
 Ended = tuple[int, str, str]

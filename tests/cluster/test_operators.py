@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.cluster.nodes import ChatNode, LocalCluster, running
 from tests.conformance.operating import SECRET, done, json_operator
 from tests.conformance.rooms import chats_of
-from tests.conformance.test_tokens import tokens
+from tests.conformance.tokens import tokens
 from tests.harness import REMOTE, RemoteServer
 
 

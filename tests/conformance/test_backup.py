@@ -319,7 +319,7 @@ async def test_an_interrupted_restore_is_noticed_at_the_start(start: Start, tmp_
 
 
 async def test_a_bar_is_shown_on_a_terminal_alone(start: Start, tmp_path: Path) -> None:
-    from tests.conformance.test_command_line import on_a_terminal
+    from tests.conformance.operating import on_a_terminal
 
     chat = start()
     status, screen = await asyncio.to_thread(on_a_terminal, chat.server, ["backup", str(tmp_path / "b.tar")])

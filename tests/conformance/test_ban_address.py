@@ -9,8 +9,8 @@ import trustme
 
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, json_operator, refused, text_operator
-from tests.conformance.test_metrics import numbers
 from tests.harness import REMOTE, TIMEOUT_SECONDS, Chat
+from tests.samples import numbers
 
 
 async def test_json(start: Start) -> None:

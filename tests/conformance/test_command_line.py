@@ -5,7 +5,6 @@ import contextlib
 import gzip
 import json
 import os
-import pty
 import shlex
 import signal
 import socket
@@ -19,11 +18,10 @@ import apsw
 import pytest
 
 from tests.conformance.conftest import Start
-from tests.conformance.operating import SECRET, done, json_operator, refused, word
+from tests.conformance.operating import CTRL_C, SECRET, done, json_operator, on_a_terminal, refused, word
 from tests.harness import STOP_SECONDS_MAX, TIMEOUT_SECONDS, Chat, Server
 from tests.ports import free_port
 
-CTRL_C = "\3"
 Ready = Callable[[Chat], Server]
 
 
@@ -291,32 +289,6 @@ def test_an_answer_that_cannot_be_written(start: Start) -> None:
         )  # fmt: skip
         assert ended.returncode == status
         assert ended.stderr.count("\n") == status and ("No space left" in ended.stderr) == bool(status)
-
-
-def on_a_terminal(server: Server, words: list[str], *typed: str) -> tuple[int, str]:
-    """Its exit status and all that stood on the screen; each line is typed once it is asked for."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "chat_server", "--data", str(server.data), *words],
-        stdin=theirs, stdout=theirs, stderr=theirs, env=server.environment, start_new_session=True,
-    )  # fmt: skip
-    os.close(theirs)
-    screen = ""
-    waiting = list(typed)
-    while True:
-        try:
-            piece = os.read(ours, 4096).decode()
-        except OSError:
-            break
-        screen += piece
-        if waiting and piece.endswith(": "):
-            if (keys := waiting.pop(0)) == CTRL_C:
-                # As a controlling terminal would, which forgets what was not read yet when its leader ends.
-                process.send_signal(signal.SIGINT)
-            else:
-                os.write(ours, keys.encode())
-    os.close(ours)
-    return process.wait(TIMEOUT_SECONDS), screen
 
 
 # ---- what is wrong before anything is done

@@ -13,9 +13,9 @@ from chat_server.admin.control import CONNECTIONS_MAX
 from chat_server.errors import StartError
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, refused
-from tests.conformance.test_metrics import numbers
 from tests.conformance.uploads import fetch, send_file
 from tests.harness import REMOTE, Chat
+from tests.samples import numbers
 
 
 async def test_connections_of_one_address(start_remote: Start, tmp_path: Path) -> None:

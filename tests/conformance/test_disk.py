@@ -9,10 +9,11 @@ import pytest
 
 from chat_server.protocol.table import TABLE
 from tests.conformance.conftest import UNLIMITED, Start
-from tests.conformance.test_crash import ID_MAX, Sender, all_of_main, check
+from tests.conformance.failing_server import assert_not_done
+from tests.conformance.senders import ID_MAX, Sender, all_of_main, check
 from tests.conformance.uploads import bytes_of, chunk, open_upload, send_file, send_rest
 from tests.disks import ServerOnDisk, SmallDisk
-from tests.harness import TIMEOUT_SECONDS, Chat, Json, JsonClient, soon
+from tests.harness import TIMEOUT_SECONDS, Chat, JsonClient, soon
 
 ROOM_BYTES = 200_000
 DISK_BYTES = 32 << 20
@@ -38,11 +39,6 @@ async def start_on_disk(tmp_path: Path) -> AsyncIterator[StartOnDisk]:
         chat.server.close()
         disk.close()
         assert "Traceback" not in chat.server.log
-
-
-def assert_not_done(reply: Json) -> None:
-    assert (reply["type"], reply["code"], reply["done"]) == ("error", "unavailable", False), reply
-    assert "nothing was done" in reply["text"]
 
 
 async def until(client: JsonClient, command: str, code: str) -> None:

@@ -5,46 +5,19 @@ A library that is loaded before the server fails them: `tests/failing.c`.
 
 import contextlib
 import errno
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.conftest import UNLIMITED
-from tests.conformance.test_crash import Sender, all_of_main, check
-from tests.conformance.test_disk import assert_not_done
+from tests.conformance.failing_server import DATABASE, LOG, PART, FailingServer, assert_not_done, library
+from tests.conformance.senders import Sender, all_of_main, check
 from tests.conformance.uploads import bytes_of, chunk, fetch, open_upload, send_file, send_rest
-from tests.harness import Chat, Json, JsonClient, Server
+from tests.harness import Chat, Json, JsonClient
 
-SOURCE = Path(__file__).parents[1] / "failing.c"
-LOG, DATABASE, PART = "/chat.db-wal", "/chat.db", "/uploads/2"
+__all__ = ["library"]  # a fixture
+
 DATA = bytes_of(50_000, 5)
-
-
-class FailingServer(Server):
-    def __init__(self, data: Path, library: Path, *options: str) -> None:
-        self._faults = data.with_name("faults")
-        super().__init__(
-            data, *UNLIMITED, "--disk-reserve", "off", "--log-level", "warning", *options,
-            environment={"LD_PRELOAD": str(library), "FAILING": str(self._faults)},
-        )  # fmt: skip
-
-    def fail(self, *faults: tuple[str, int, str]) -> None:
-        new = self._faults.with_suffix(".new")
-        new.write_text("".join(f"{call} {number} {path}\n" for call, number, path in faults))
-        new.replace(self._faults)
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler (cc): tests/failing.c cannot be built")
-    made = tmp_path_factory.mktemp("failing") / "failing.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", made, SOURCE, "-ldl"], check=True)
-    return made
 
 
 Failing = tuple[Chat, FailingServer]

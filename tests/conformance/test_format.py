@@ -2,13 +2,8 @@
 
 import json
 
+from tests.conformance.verbs import VERBS
 from tests.harness import Chat
-
-VERBS = {
-    "sign_in", "resume", "sign_out", "password", "delete_account", "format", "ping", "help", "quit", "status", "who",
-    "talk", "presence", "send_all", "send", "get_chat_with", "messages", "history", "read", "send_delayed",
-    "cancel_delayed", "delayed", "report", "sessions",
-}  # fmt: skip
 
 
 async def test_there_and_back(chat: Chat) -> None:

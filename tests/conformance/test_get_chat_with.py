@@ -3,17 +3,8 @@
 import re
 
 from tests.conformance.conftest import Start
-from tests.harness import Chat, JsonClient, messages, texts
-
-
-async def fill(sender: JsonClient, receiver: str, count: int, first: int = 0) -> list[str]:
-    await sender.pipeline(f"/send {receiver} {number}" for number in range(first, first + count))
-    return [str(number) for number in range(first, first + count)]
-
-
-async def unread(client: JsonClient, chat: str) -> int:
-    (found,) = [each["unread"] for each in (await client.ok("/status"))["chats"] if each["name"] == chat]
-    return int(found)
+from tests.conformance.missed import fill, unread
+from tests.harness import Chat, messages, texts
 
 
 async def test_the_last_20(chat: Chat) -> None:

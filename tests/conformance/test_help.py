@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance.test_format import VERBS
+from tests.conformance.verbs import VERBS
 from tests.harness import Chat
 
 

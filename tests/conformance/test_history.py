@@ -1,7 +1,7 @@
 """/history: a page of a chat, old or new; marks nothing."""
 
 from tests.conformance.conftest import Start
-from tests.conformance.test_get_chat_with import fill, unread
+from tests.conformance.missed import fill, unread
 from tests.harness import Chat, Json, JsonClient, ids, messages, texts
 
 

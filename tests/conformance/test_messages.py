@@ -1,7 +1,7 @@
 """/messages: the next unread messages of a chat, and marks them read; again for more."""
 
 from tests.conformance.conftest import Start
-from tests.conformance.test_get_chat_with import fill, unread
+from tests.conformance.missed import fill, unread
 from tests.harness import Chat, messages, texts
 
 

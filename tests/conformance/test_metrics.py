@@ -1,17 +1,11 @@
 """--metrics-file: numbers in the Prometheus text format, written at the start and again and again."""
 
-import re
 from pathlib import Path
 
 from tests.conformance.conftest import Start
 from tests.conformance.uploads import bytes_of, fetch, open_upload, send_file
 from tests.harness import Server
-from tests.unit.test_metrics import samples
-
-
-def numbers(file: Path) -> dict[str, float]:
-    """The samples, without the label that a node of a cluster has."""
-    return {re.sub(r"{node=\w+}", "", name): value for name, value in samples(file.read_bytes()).items()}
+from tests.samples import numbers
 
 
 async def test_it_is_there_from_the_start_and_is_written_again(start: Start, tmp_path: Path) -> None:

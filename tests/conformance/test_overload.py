@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.failing_server import LOG, FailingServer, library
 from tests.conformance.operating import SECRET
-from tests.conformance.test_crash import Sender, all_of_main, check
-from tests.conformance.test_failing_disk import LOG, FailingServer, library
+from tests.conformance.senders import Sender, all_of_main, check
 from tests.harness import REMOTE, Chat, JsonClient
 
 __all__ = ["library"]

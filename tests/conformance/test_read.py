@@ -1,7 +1,7 @@
 """/read: moves the read marker, only forwards, at most to the chat's newest."""
 
 from tests.conformance.conftest import Start
-from tests.conformance.test_get_chat_with import unread
+from tests.conformance.missed import unread
 from tests.harness import Chat
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from tests.certificates import Certificate, connect
 from tests.conformance.conftest import UNLIMITED, Start
 from tests.conformance.operating import done, refused
-from tests.conformance.test_tls import Certificate, connect
 from tests.fork_server import run
 from tests.harness import TIMEOUT_SECONDS, Server
 

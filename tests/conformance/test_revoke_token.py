@@ -1,6 +1,6 @@
 """/revoke_token: one token ends, with the connections that came in by it."""
 
-from tests.conformance.test_tokens import tokens
+from tests.conformance.tokens import tokens
 from tests.harness import Chat
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Certificate, connect
 from tests.conformance.conftest import UNLIMITED
-from tests.conformance.test_tls import Certificate, connect
 from tests.harness import Chat, Json, JsonClient, rounds
 from tests.service_manager import ManagedServer, listening
 

@@ -3,13 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from tests.conformance.conftest import Start
-from tests.harness import Chat, JsonClient
-
-
-async def tokens(client: JsonClient) -> list[dict[str, object]]:
-    reply = await client.ok({"cmd": "tokens"})
-    listed: list[dict[str, object]] = reply["tokens"]
-    return listed
+from tests.conformance.tokens import tokens
+from tests.harness import Chat
 
 
 async def test_json(chat: Chat) -> None:

@@ -1,19 +1,10 @@
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from chat_server.metrics import COUNTERS, GAUGES, Histogram, Metrics, write
+from tests.samples import samples
 from tests.unit.fakes import NOON_MS
-
-
-def samples(text: bytes) -> dict[str, float]:
-    """Return the samples of the text by name and labels."""
-    return {
-        sample.name + "".join(f"{{{name}={value}}}" for name, value in sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text.decode())
-        for sample in family.samples
-    }
 
 
 def test_the_client_library_reads_what_was_counted() -> None:

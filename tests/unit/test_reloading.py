@@ -13,7 +13,7 @@ from chat_server.node import Node
 from chat_server.reloading import compare
 from chat_server.settings import OPTIONS, SHARED, Settings, load, resolve
 from tests.unit.one_node import SETTINGS, Chat, run
-from tests.unit.test_settings import CLUSTER, EXAMPLES, FIELDS, TLS
+from tests.unit.setting_examples import CLUSTER, EXAMPLES, FIELDS, TLS
 
 each_option = pytest.mark.parametrize("name", sorted(FIELDS))
 

@@ -1,18 +1,13 @@
 """What an overloaded server sheds, for whom, and how it is told."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from chat_server.action_log import ActionLog, LineForm
 from chat_server.delivery.delivery import Delivery
 from chat_server.delivery.presence import PresenceTracker
-from chat_server.frontend.rate_limits import Allowances
-from chat_server.frontend.session import Session
-from chat_server.frontend.transport import Transport
 from chat_server.log import Log
 from chat_server.log.entries import MACHINE
 from chat_server.node import WATCH_SECONDS
@@ -25,49 +20,7 @@ from chat_server.shedding import Shedding
 from chat_server.store.readers import Readers
 from tests.fake_runtime import FakeRuntime
 from tests.unit import one_node
-from tests.unit.fakes import FakeTransport
-
-
-class Taking(FakeTransport):
-    """Its peer takes everything at once."""
-
-    def is_all_taken(self) -> bool:
-        return True
-
-    def is_there(self) -> bool:
-        return True
-
-    def find_descriptor(self) -> int:
-        return -1
-
-
-class Speaker:
-    """A session from an address, of a node that another test class drives."""
-
-    def __init__(self, chat: one_node.Chat, address: str) -> None:
-        self.transport = Taking()
-        form = LineForm(chat.runtime, json=False)
-        actions = ActionLog(chat.runtime, form, enabled=False, stream=cast(io.TextIOBase, io.StringIO()))
-        self._chat = chat
-        self.session = Session(
-            chat.runtime,
-            chat.node,
-            one_node.SETTINGS,
-            actions,
-            Allowances(None, 1),
-            cast(Transport, self.transport),
-            address,
-            lambda _: None,
-        )
-        self.transport.taken = b""
-
-    async def says(self, line: str) -> str:
-        """The last line of the answer."""
-        self.transport.taken = b""
-        self.session.receive(memoryview(f"{line}\n".encode()))
-        await self._chat.runtime.sleep(0.1)
-        return self.transport.taken.decode().splitlines()[-1]
-
+from tests.unit.speakers import Speaker
 
 STRANGE = "192.0.2.7"
 

@@ -12,7 +12,7 @@ from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import ReadMarker
 from tests.client.conftest import Home
 from tests.client.people import said
-from tests.client.plain.test_app import Lines, plain
+from tests.client.plain.lines import Lines, plain
 
 CONNECTED = Connected("a:1", SignedIn("alice", False, 1, "h", [], [], []), False)
 

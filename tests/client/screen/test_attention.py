@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.client.programs import written
-from tests.client.screen.test_moving import say
+from tests.client.screen.speaking import say
 from tests.client.tmux import Terminal, Tmux
 from tests.harness import Server
 

@@ -1,6 +1,6 @@
 """What stands over the rest of the screen for a while leaves it as it was."""
 
-from tests.client.screen.test_moving import say
+from tests.client.screen.speaking import say
 from tests.client.tmux import Tmux
 from tests.harness import Server
 

@@ -1,30 +1,10 @@
 """Between chats and through what was said."""
 
-import asyncio
 import re
 
-from chat_client import connect
+from tests.client.screen.speaking import say
 from tests.client.tmux import Terminal, Tmux
 from tests.harness import Server
-
-
-def say(server: Server, user: str, target: str, *texts: str) -> None:
-    """Messages by somebody who has no screen."""
-
-    async def send() -> None:
-        async with connect(f"localhost:{server.port}", user=user) as chat:
-            reading = asyncio.create_task(_read(chat))
-            for text in texts:
-                chat.post("send", target=target, text=text)
-            while chat.outgoing:
-                await chat.wait_until_settled(chat.outgoing[-1].key)
-            reading.cancel()
-
-    async def _read(chat: object) -> None:
-        async for _ in chat:  # type: ignore[attr-defined]
-            pass
-
-    asyncio.run(send())
 
 
 def test_chats_are_opened_by_number_by_jump_and_by_what_is_unread(tmux: Tmux, server: Server) -> None:

@@ -4,8 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from tests.certificates import tls_port
 from tests.client.tmux import Tmux
-from tests.conformance.test_tls import tls_port
 from tests.harness import Server
 
 

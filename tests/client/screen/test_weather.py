@@ -4,7 +4,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from tests.client.screen.test_moving import say
+from tests.client.screen.speaking import say
 from tests.client.tmux import Tmux
 from tests.harness import Server
 

@@ -15,7 +15,7 @@ from chat_server.rules.executor import Executed, Executor
 from chat_server.store.database import NoRoom, open_reader
 from chat_server.writer import LOCKED_SECONDS_MAX
 from tests.simulation.cluster import SimulatedNode, compare
-from tests.unit.cluster.test_member import Person, Stage
+from tests.unit.cluster.stage import Person, Stage
 
 
 class Machines:

@@ -17,8 +17,8 @@ from chat_server.store.backup import StoredFile
 from chat_server.store.data_directory import FILES, LOCK, MOVED, DataDirectory
 from chat_server.store.database import FILE, open_reader
 from tests.unit.chat import Chat
-from tests.unit.cluster.test_snapshots import MemoryObjects
-from tests.unit.store.test_upgrades import copy_old
+from tests.unit.cluster.objects import MemoryObjects
+from tests.unit.store.old_databases import copy_old
 
 HELLO = hashlib.sha256(b"hello").hexdigest()
 

@@ -11,7 +11,7 @@ from chat_server.protocol.arguments import Text
 from chat_server.protocol.control import ChangeSettings
 from chat_server.schedule import RANK_MS
 from tests.simulation.cluster import SimulatedNode, compare
-from tests.unit.cluster.test_member import Person, Stage
+from tests.unit.cluster.stage import Person, Stage
 
 
 class Three:

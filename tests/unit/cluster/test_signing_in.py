@@ -13,7 +13,7 @@ from chat_server.protocol.arguments import Username, Word
 from chat_server.protocol.control import SetPasswordOf
 from tests.memory_stream import MemoryRecords
 from tests.simulation.cluster import SimulatedNode
-from tests.unit.cluster.test_member import Person, Stage
+from tests.unit.cluster.stage import Person, Stage
 
 LAG_SECONDS = 0.5
 NODES = ("n1", "n2", "n3")

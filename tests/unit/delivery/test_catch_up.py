@@ -20,15 +20,11 @@ from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, Rea
 from chat_server.protocol.people import PreferenceChanged, PresenceChanged
 from chat_server.protocol.rooms import Left, TopicChanged
 from chat_server.store.stretches import Stretch
+from tests.unit.delivery.messages import AT, message
 from tests.unit.fakes import FakeTransport
 
-AT = "2026-11-21T12:00:00Z"
 ALICE = 7
 PAGE = 3
-
-
-def message(id_: int, seq: int | None = None, chat: str = "main") -> Message:
-    return Message(id=id_, seq=seq or id_, chat=chat, from_="bob", at=AT, text=f"{id_} as of {seq or id_}")
 
 
 def behind(position: int) -> CatchUp:

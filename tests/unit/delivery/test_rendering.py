@@ -17,7 +17,7 @@ from chat_server.protocol.connection import Notice
 from chat_server.protocol.formats import JSON, TEXT, Format
 from chat_server.protocol.formats.wording import EVENTS
 from chat_server.protocol.people import PresenceChanged
-from tests.unit.protocol.test_events import TABLE, message
+from tests.unit.protocol.events import TABLE, message
 
 TODAY = "2026-11-21"
 ALICE, BOB = 7, 8

@@ -1,7 +1,7 @@
 """Which states of messages a connection has been shown; orders of all kinds are tried in test_catch_up."""
 
 from chat_server.delivery.shown_states import OWN_STATES_MAX, OwnState, ShownStates
-from tests.unit.delivery.test_catch_up import message
+from tests.unit.delivery.messages import message
 
 
 def test_a_reply_tells_all_of_a_change_to_what_was_shown_and_of_what_follows_it() -> None:

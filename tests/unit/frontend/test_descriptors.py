@@ -13,7 +13,7 @@ import uvloop
 
 from chat_server.frontend.transport import SocketTransport
 from tests.harness import TIMEOUT_SECONDS
-from tests.unit.frontend.test_transport import Recorder, connected_sockets, until
+from tests.unit.frontend.sockets import Recorder, connected_sockets, until
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,

@@ -19,7 +19,7 @@ from chat_server.rules import address_bans
 from tests.unit import one_node
 from tests.unit.chat import Chat, refusal_of
 from tests.unit.fakes import NOON_MS, FakeTransport
-from tests.unit.test_shedding import Speaker
+from tests.unit.speakers import Speaker
 
 MACHINE = -1
 

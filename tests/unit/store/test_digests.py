@@ -12,7 +12,7 @@ from chat_server.store import accounts, digests
 from chat_server.store.database import Database, open_writer
 from tests.unit.chat import Chat
 from tests.unit.fakes import HOUR_MS
-from tests.unit.store.test_upgrades import copy_old
+from tests.unit.store.old_databases import copy_old
 
 
 def talk(chat: Chat) -> None:

@@ -16,7 +16,7 @@ from chat_server.store.data_directory import LOCAL, LOCAL_FILES
 from chat_server.store.database import FILE, open_writer
 from chat_server.store.local import Local, list_sweeps
 from tests.unit.chat import Chat
-from tests.unit.store.test_upgrades import copy_old
+from tests.unit.store.old_databases import copy_old
 
 SHA256 = "0" * 64
 

@@ -5,7 +5,6 @@ mallory was banned by the others; messages in main, in one-to-one and (from 2 on
 comment, an edit, a deletion, a reaction, delayed messages of each kind, and (from 6 on) a file and an upload.
 """
 
-import gzip
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from chat_server.store.database import FILE, open_reader, open_unchanged, open_w
 from chat_server.store.schema import MIGRATIONS, VERSION
 from tests.unit.chat import Chat
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
+from tests.unit.store.old_databases import DATA, copy_old
 
-DATA = Path(__file__).parents[2] / "data"
 # What each version had already, in the same form for all of them.
 KEPT = (
     "SELECT id, seq, chat_id, user_id, at_ms, text, edited_ms, deleted_ms, reply_to, reactions FROM messages",
@@ -37,11 +36,6 @@ KEPT = (
 # The newest one, made by `tests/data/make.py`, is there for the versions after it.
 VERSIONS = sorted(int(path.name[6:-6]) for path in DATA.glob("chat-v*.db.gz"))[:-1]
 versions = pytest.mark.parametrize("version", VERSIONS)
-
-
-def copy_old(path: Path, version: int) -> Path:
-    (path / FILE).write_bytes(gzip.decompress((DATA / f"chat-v{version}.db.gz").read_bytes()))
-    return path
 
 
 def content(path: Path) -> list[list[Any]]:

@@ -9,8 +9,7 @@ from chat_client.tui.render.row import Row
 from chat_client.tui.render.viewport import Viewport, name_cells, page_rows
 from chat_client.tui.state import navigation
 from chat_client.tui.state.feed import Feed, Reveal, Scroll
-from tests.client.people import Me, said
-from tests.client.tui.state.test_feed import feed
+from tests.client.people import Me, feed, said
 
 HEIGHT = 10
 CONTEXT = RowContext("alice", 60, UTC, lambda id: None)

@@ -4,14 +4,7 @@ from hypothesis import strategies as st
 from chat_client.tui.state.feed import ITEMS_MAX, MOVES_MAX, Anchor, Feed, Reveal, Scroll
 from chat_client.tui.state.items import MessageItem, NoteItem, UnsentItem
 from chat_server.protocol.messages import Message
-from tests.client.people import at, said
-
-
-def feed(count: int) -> Feed:
-    feed = Feed(at_end=True)
-    feed.at_start = True
-    feed.extend(said(id) for id in range(1, count + 1))
-    return feed
+from tests.client.people import at, feed, said
 
 
 def ids(feed: Feed) -> list[int]:

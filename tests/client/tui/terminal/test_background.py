@@ -13,7 +13,7 @@ from chat_client.tui.terminal.background import ASK, LATE_SECONDS_MAX, Backgroun
 from chat_client.tui.terminal.contrast import Colour
 from chat_client.tui.terminal.palettes import TerminalColours
 from chat_client.tui.terminal.themes import fitting
-from tests.client.tui.terminal.test_terminal import Written
+from tests.client.tui.terminal.written import Written
 from tests.harness import TIMEOUT_SECONDS
 
 LIGHT, DARK = "\x1b]11;rgb:ffff/fafa/f0f0\x1b\\", "\x1b]11;rgb:1a/1b/26\x07"

@@ -6,7 +6,7 @@ import pytest
 from prompt_toolkit.data_structures import Size
 
 from chat_client.tui.terminal.link_output import LinkOutput, linked, screen_output, unlinked
-from tests.client.tui.terminal.test_terminal import Written
+from tests.client.tui.terminal.written import Written
 
 ADDRESS = "https://example.org/a"
 

@@ -7,16 +7,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chat_client.tui.terminal.terminal import Terminal
-
-
-class Written(io.StringIO):
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        raise io.UnsupportedOperation
+from tests.client.tui.terminal.written import Written
 
 
 def written(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[Terminal, Written]:

@@ -15,7 +15,7 @@ from chat_client.common.input_history import InputHistory
 from chat_client.tui.terminal.terminal import FRAME_BEGIN, FRAME_END
 from chat_client.tui.terminal.window import FullScreen
 from tests.client.people import Me, said
-from tests.client.tui.terminal.test_terminal import Written
+from tests.client.tui.terminal.written import Written
 from tests.harness import TIMEOUT_SECONDS
 
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from chat_client.common.reading_log import ReadingLog
 
 # Each takes from 5 to 35 ms to load, and the server needs them to answer.
+PLAIN = ("chat_client.common.completion", "prompt_toolkit", "chat_client.plain.line_input", "chat_client.plain.app")
 SCREEN = (
     "chat_client.tui.render.frame",
     "prompt_toolkit",
@@ -114,23 +116,23 @@ async def _follow(settings: Settings, wanted: str) -> int:
 
 
 async def _plain(settings: Settings) -> int:
-    # Imported where it is needed: a script need not wait for it.
-    from chat_client.common.account_file import account
-    from chat_client.common.desktop import Notifier
-    from chat_client.common.input_history import InputHistory
-    from chat_client.common.keys import KEYS, keymap
-    from chat_client.common.listening import Listening
-    from chat_client.common.mentions import Call
-    from chat_client.plain.app import Plain
-    from chat_client.plain.line_input import Input, Pipe, Prompt
-    from chat_client.plain.lines import LineForm
-
     _needs_stdout()
     _check_tables(settings)
     log = _reading_log(settings)
     attended = at_terminal()
-    keys = keymap(settings.section(KEYS))
+    loading = asyncio.create_task(_load(PLAIN))
     async with open_chat(settings, interactive=attended) as chat:
+        await loading
+        from chat_client.common.account_file import account
+        from chat_client.common.desktop import Notifier
+        from chat_client.common.input_history import InputHistory
+        from chat_client.common.keys import KEYS, keymap
+        from chat_client.common.listening import Listening
+        from chat_client.common.mentions import Call
+        from chat_client.plain.app import Plain
+        from chat_client.plain.line_input import Input, Pipe, Prompt
+        from chat_client.plain.lines import LineForm
+
         notifier = Notifier()
 
         def ring(call: Call) -> None:
@@ -158,6 +160,7 @@ async def _plain(settings: Settings) -> int:
                 lambda: plain.front_end.open,
                 lambda: chat.commands,
             )
+            keys = keymap(settings.section(KEYS))
             source = Prompt(plain.prompt, plain.known, lambda: chat.commands, history, keys)
             plain.front_end.edit_next = source.edit_next
             plain.put_back = source.put_back
@@ -191,19 +194,26 @@ def _edit(settings: Settings) -> int:
     return edit(settings, SECTIONS)
 
 
-async def _load(*modules: str) -> None:
-    """Load them one by one, and look after the connection in between. On a thread it took a tenth longer."""
-    for each in modules:
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
-        import_module(each)
+async def _load(modules: Sequence[str]) -> None:
+    """Load them one by one, and look after the connection in between. On a thread it took a tenth longer.
+
+    As in `__main__`, nothing looks for garbage meanwhile, nor later in what was loaded: that took 30 ms now and then.
+    """
+    gc.disable()
+    try:
+        for each in modules:
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            import_module(each)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 async def _screen(settings: Settings) -> int:
     _check_tables(settings)
     log = _reading_log(settings)
-    gc.disable()  # as in `__main__`, until `App.run`
-    loading = asyncio.create_task(_load(*SCREEN))
+    loading = asyncio.create_task(_load(SCREEN))
     async with open_chat(settings, interactive=True) as chat:
         await loading
         from chat_client.tui.app import App

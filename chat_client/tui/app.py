@@ -6,7 +6,6 @@ a key at once.
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 from collections.abc import Awaitable, Coroutine
@@ -124,8 +123,6 @@ class App:
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
         self._restore()
-        gc.freeze()  # what was loaded stays: looking through it took 30 ms now and then
-        gc.enable()
         asyncio.get_running_loop().set_exception_handler(self._faults.handle)
         reading = asyncio.create_task(self._read())
         ticking = asyncio.create_task(self._tick())

@@ -12,6 +12,8 @@ import trustme
 
 from tests.install.machine import Files, Machine, needs
 
+# What is built or installed takes as long as the machine has other things to do.
+pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = "/etc/chat-server/chat-server.toml"
 UNIT = "chat-server.service"

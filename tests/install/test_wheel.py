@@ -13,6 +13,8 @@ import pytest
 
 from chat_server import __version__
 
+# What is built or installed takes as long as the machine has other things to do.
+pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parents[2]
 INSTALLERS = {
     "uv": ["uv", "tool", "install", "--python", sys.executable],

@@ -9,11 +9,11 @@ import trustme
 
 from tests.install.machine import Files, needs
 
+pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parents[2]
 SETUP = "internet\n\n\n\nalice\n"
 
 
-@pytest.mark.timeout(600)
 def test_the_lines_without_the_package_lead_to_the_same(tmp_path: Path) -> None:
     needs("chroot")
     text = (ROOT / "docs" / "operations.md").read_text()

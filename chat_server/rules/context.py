@@ -32,6 +32,8 @@ class Context:
         self.now = Now(state.at_ms, state.elapsed_ms)
         self.at_ms, self.elapsed_ms = self.now
         self.at = iso(state.at_ms)
+        # Of chats in which markers moved, or members left: where the markers of these users stood before the batch.
+        self.moved: dict[int, dict[int, int]] = {}
         # Rules count here for `metrics.COUNTERS`; no rule reads it.
         self.counts: Counter[str] = Counter()
         if limits is not None:

@@ -14,7 +14,7 @@ from chat_server.protocol.messages import Message, QuietMessage
 from chat_server.rules.context import Context
 from chat_server.rules.lookup import Place, place_anywhere
 from chat_server.rules.registry import rule
-from chat_server.rules.retention import note_read_ranges
+from chat_server.rules.retention import note_moved
 from chat_server.store import erasures, messages
 from chat_server.store.erasures import Erasure
 
@@ -67,7 +67,7 @@ def _erase_memberships(context: Context, each: Erasure, limit: int) -> int:
     left = erasures.find_memberships(context.db, each.user_id, limit)
     for chat_id, marker in left:
         erasures.delete_membership(context.db, each.user_id, chat_id)
-        note_read_ranges(context, chat_id, each.user_id, marker)
+        note_moved(context, chat_id, each.user_id, marker)
     return len(left)
 
 

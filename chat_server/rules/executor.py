@@ -30,6 +30,7 @@ from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, MembershipChange, Page, Push, Result, Stale
 from chat_server.rules.registry import READINGS, RULES, rule
+from chat_server.rules.retention import note_read_ranges
 from chat_server.store import digests, erasures, retention
 from chat_server.store import state as states
 from chat_server.store.database import DISK_ERRORS, Database, NoRoom, is_of_this_machine
@@ -222,6 +223,7 @@ class Executor:
                 )
             context = Context(self._db, state, self._limits, batch.node)
             outcomes = [execute(context, entry) for entry in batch.entries]
+            note_read_ranges(context)
             if is_shared:
                 codes = [(outcome.seq, outcome.code) for outcome in outcomes]
                 state.outcomes = digests.after_batch(state.outcomes, state.seq, state.at_ms, state.elapsed_ms, codes)

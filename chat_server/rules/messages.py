@@ -33,7 +33,7 @@ from chat_server.rules.lookup import MAIN_PLACE, Place, find_chat, find_room, fi
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.outcomes import Answer, LastPage, Page
 from chat_server.rules.registry import reading, rule
-from chat_server.rules.retention import note_read_ranges
+from chat_server.rules.retention import note_moved
 from chat_server.rules.slow_mode import is_exempt, refuse_too_soon
 from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import chats, files, idempotency_keys, message_pages, messages, slow_mode
@@ -257,7 +257,7 @@ def _move_marker(context: Context, chat_id: int, name: str, up_to: int) -> int:
 
 def _set_marker(context: Context, chat_id: int, name: str, before: int, marker: int) -> None:
     chats.move_read_marker(context.db, context.user_id, chat_id, marker, context.elapsed_ms)
-    note_read_ranges(context, chat_id, context.user_id, before)
+    note_moved(context, chat_id, context.user_id, before)
     context.push(ReadMarker(name, marker), context.user_id)
 
 

@@ -2,8 +2,9 @@
 
 A message has been read by all when every other member who is not absent has a marker at it or above. So all messages up
 to a chat's lowest marker have been read by all, and up to the second lowest those that the holder of the lowest wrote.
-When a marker moves, at most two ranges of messages have just been read by all. Noting them with the time costs the
-same for ranges of any size. Each `Due` removes a portion of those whose time has come.
+When markers move, at most two ranges of a chat's messages have just been read by all. Noting them with the time costs
+the same for ranges of any size, and for any number of markers that a batch moves: with 400 people who talk each line
+moves one. Each `Due` removes a portion of those whose time has come.
 """
 
 from functools import partial
@@ -23,18 +24,29 @@ RANGES_MAX = 200
 MEMBERS_MAX = 100
 
 
-def note_read_ranges(context: Context, chat_id: int, user_id: int, marker: int) -> None:
-    """Note the messages that all have read now, since a member's marker left `marker`, or the member left or is absent.
+def note_moved(context: Context, chat_id: int, user_id: int, marker: int) -> None:
+    """Note that a member's marker has left `marker`, or that the member has left or is absent.
 
-    MUST be called after each such change, once it is in the store.
+    MUST be called after each such change. `note_read_ranges` follows at the end of the batch.
+    """
+    context.moved.setdefault(chat_id, {}).setdefault(user_id, marker)
+
+
+def note_read_ranges(context: Context) -> None:
+    """Note the messages that all have read now, at the end of a batch, since members' markers left where they stood.
+
+    A message that somebody's move made read by all has an id above where that marker stood before the batch.
     """
     newest = context.state.seq
-    (slowest, by_all), (_, by_others) = [*retention.lowest_markers(context.db, chat_id), (0, newest), (0, newest)][:2]
-    if by_all > marker:
-        _note(context, chat_id, EVERYBODY, marker, by_all)
-    above = max(marker, by_all)
-    if slowest != user_id and by_others > above:
-        _note(context, chat_id, slowest, above, by_others)
+    for chat_id, moved in context.moved.items():
+        lowest = [*retention.lowest_markers(context.db, chat_id), (0, newest), (0, newest)]
+        (slowest, by_all), (_, by_others) = lowest[:2]
+        above = min(moved.values())
+        if by_all > above:
+            _note(context, chat_id, EVERYBODY, above, by_all)
+        above = max(by_all, min((marker for user_id, marker in moved.items() if user_id != slowest), default=newest))
+        if by_others > above:
+            _note(context, chat_id, slowest, above, by_others)
 
 
 def _note(context: Context, chat_id: int, author: int, above: int, up_to: int) -> None:
@@ -58,7 +70,7 @@ def mark_absent_members(context: Context) -> None:
             retention.set_moved(context.db, user_id, chat_id, since_ms)
         else:
             retention.set_absent(context.db, user_id, chat_id)
-            note_read_ranges(context, chat_id, user_id, marker)
+            note_moved(context, chat_id, user_id, marker)
 
 
 def expire_messages(context: Context) -> None:

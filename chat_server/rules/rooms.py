@@ -50,7 +50,7 @@ from chat_server.rules.lookup import find_room, find_user, unknown_chat_refusal,
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.outcomes import MembershipChange
 from chat_server.rules.registry import reading, rule
-from chat_server.rules.retention import note_read_ranges
+from chat_server.rules.retention import note_moved
 from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import accounts, blocks, chats, files, rooms
 from chat_server.store.accounts import User
@@ -339,7 +339,7 @@ def _remove_member(context: Context, room: Room, user: User, told: Event) -> Non
         files.delete_uploads_to(context.db, room.id)
         rooms.end(context.db, room.id)
         return
-    note_read_ranges(context, room.id, user.id, marker)
+    note_moved(context, room.id, user.id, marker)
     context.push_room(room.id, told)
     if room.owner == user.id:
         _hand_over(context, room, heir)

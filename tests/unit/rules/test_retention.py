@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chat_server.log.entries import Accept, CloseAccount, EnterByToken, MarkSeen
 from chat_server.protocol.arguments import Target
@@ -12,7 +13,7 @@ from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import Expired, MarkedRead, Message, MessagesShown
 from chat_server.protocol.times import iso
 from chat_server.rules.retention import LOOKED_AT_MAX, MEMBERS_MAX, RANGES_MAX
-from chat_server.store import state
+from chat_server.store import chats, state
 from chat_server.store.chats import MAIN
 from tests.unit.chat import Chat, events_to, refusal_of
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
@@ -433,6 +434,37 @@ def test_noted_ranges_are_the_messages_that_all_others_have_read(
             if all(markers[other] >= id_ for other in present - {author}):
                 by_all.add(id_)
         assert noted_ids(chat) == by_all
+    chat.close()
+
+
+moves = st.tuples(st.sampled_from(["send", "read", "see"]), st.sampled_from(NAMES), st.integers(1, 12))
+
+
+@given(st.lists(st.lists(moves, min_size=1, max_size=8), max_size=6))
+def test_ranges_of_a_batch_are_those_that_its_commands_would_note_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[str, str, int]]]
+) -> None:
+    chat = Chat(tmp_path_factory.mktemp("batches"))
+    chat.sign_in(*NAMES)
+    markers = dict.fromkeys(NAMES, 0)
+    authors: dict[int, str] = {}
+    by_all: set[int] = set()
+    for batch in batches:
+        entries = []
+        for what, name, number in batch:
+            if what == "send":
+                entries.append(chat.entry(name, "/send_all hi"))
+                authors[len(authors) + 1] = name
+            else:
+                line = chat.entry(name, f"/read main {number}")
+                entries.append(replace(line, command=MarkSeen(number)) if what == "see" else line)
+                markers[name] = max(markers[name], min(number, len(authors)))
+            for id_, author in authors.items():
+                if all(markers[other] >= id_ for other in markers if other != author):
+                    by_all.add(id_)
+        chat.batch(*entries)
+        assert noted_ids(chat) == by_all
+        assert {each: chats.read_id(chat.db, chat.ids[each], MAIN) for each in NAMES} == markers
     chat.close()
 
 

@@ -326,8 +326,8 @@ class Outbox:
         elif data:
             self._catch_up.add_late_reply(seq, data, own)
 
-    def reply_at_end(self, data: bytes) -> None:
-        """The reply to a command whose connection ends: those that still wait for their place go before it."""
+    def write_at_end(self, data: bytes) -> None:
+        """Write what a connection ends with: replies that still wait for their place go before it."""
         if self._catch_up is not None:
             self._catch_up.write_late_replies(self.write)
         self.write(data)

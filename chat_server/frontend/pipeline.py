@@ -180,13 +180,13 @@ class Pipeline:
         for pending in in_flight.values():
             verb, label, started, _, _ = pending
             if verb:
-                self.outbox.reply_at_end(self._render(refusal, verb, label, started))
+                self.outbox.write_at_end(self._render(refusal, verb, label, started))
 
     def close(self, code: str, reason: str, now: float) -> None:
         """Send the reason, then hang up."""
         self._now = now
         if not self.closing:
-            self._say(Closing(reason, code))
+            self.outbox.write_at_end(self.outbox.format.event(Closing(reason, code), self.port.now()))
             self._hang_up()
 
     def lost(self, now: float) -> None:

@@ -94,6 +94,16 @@ def test_a_closed_session_says_why_and_nothing_more(bench: Bench) -> None:
     assert [verb for _, verb, _, _ in bench.actions] == ["send_all", "send_all"], "both were done"
 
 
+def test_why_it_is_closed_comes_behind_the_replies_that_wait_for_their_place(bench: Bench) -> None:
+    bench.say("@k1 /send_all x")
+    bench.outbox.pause()
+    bench.push()
+    bench.deliver()
+    assert bench.lines == []
+    bench.pipeline.close("kicked", "go", bench.clock)
+    assert bench.replies == [("k1", "ok")] and bench.lines[-1] == "* closing: go"
+
+
 @pytest.mark.parametrize("line", ["/history main", "/password x"])
 def test_what_is_under_way_is_given_up_at_the_end(bench: Bench, line: str) -> None:
     bench.say(line)

@@ -90,11 +90,12 @@ async def test_what_people_miss_least_goes_first(tmp_path: Path, library: Path) 
     assert (await boss.ok("/stats"))["live"]["overload_level"] == 4
     await boss.ok("/send_all the disk is slow")
 
-    server.delay(0)
-    await begins(0, "nothing is put off or refused")
+    # Twenty senders may be too much by themselves where other tests take the processor.
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    server.delay(0)
+    await begins(0, "nothing is put off or refused")
     await alice.ok("/send_all tea")
     assert [*refusals] == [f"busy: {TOO_MUCH}no new messages are taken; try again in 10 s"]
     begun = list(dict.fromkeys(re.findall(r"overload, level (\d)", server.log)))

@@ -91,7 +91,7 @@ async def test_one_who_takes_nothing_is_closed_and_gets_the_rest_when_back(start
     _, rest, _ = await chat.resume(stalled.token, position)
     everything = [line["text"] for line in (*first[:-1], *rest)]
     assert everything == numbered(len(everything))
-    assert len(everything) >= 5000
+    assert rest, "nothing waited for the one who took nothing"
 
 
 async def _read_slowly(client: Client[Json], seconds: float) -> int:

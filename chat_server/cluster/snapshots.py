@@ -5,6 +5,7 @@ database, compressed, and a description that is put last, so that a bucket witho
 runs in a process of its own, at a low priority, so that it costs the node only what copying the file costs the disk.
 """
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -12,7 +13,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -38,7 +39,8 @@ CHUNK_BYTES = 1 << 17
 _LEVEL = 1
 _PREFIX = "snapshot-"
 _DATABASE, _DESCRIPTION = "database", "description"
-# The folder of a snapshot that is being made or loaded. It holds texts, so that each start removes what a kill left.
+# The folder of a snapshot that is being made or loaded. It holds texts, so that each start removes what a kill left. It
+# is locked while it is in use: two may be made beside a node at once, by itself and by the command.
 _FOLDER = ".snapshot."
 # While this file exists, the state in the directory is wrong: the next start replaces it by a snapshot.
 MISTAKEN = "mistaken"
@@ -287,8 +289,11 @@ def is_mistaken(data: Path) -> bool:
 
 def remove_leftovers(data: Path) -> None:
     """Remove what a kill left of a snapshot that was being made or loaded: it holds texts. Each start calls this."""
-    for path in data.glob(f"{_FOLDER}*"):
-        shutil.rmtree(path, ignore_errors=True)
+    with _locked(data):
+        for path in data.glob(f"{_FOLDER}*"):
+            # The folder is in use, or its user has just removed it.
+            with suppress(OSError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 # ---- buckets and bytes
@@ -363,8 +368,23 @@ def _chunks(path: Path) -> Iterator[bytes]:
 @contextmanager
 def folder(data: Path) -> Iterator[Path]:
     """A folder for a database on its way, which `remove_leftovers` removes after a kill."""
-    with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=data) as path:
-        yield Path(path)
+    with ExitStack() as stack:
+        # Whoever removes leftovers waits until the new folder is locked.
+        with _locked(data):
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_FOLDER, dir=data)))
+            stack.enter_context(_locked(path))
+        yield path
+
+
+@contextmanager
+def _locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold the lock of a folder, which ends with the process. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def refuse_mistaken(data: Path) -> None:

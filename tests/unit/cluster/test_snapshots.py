@@ -241,3 +241,12 @@ async def test_a_kill_leaves_no_text_for_long(objects: MemoryObjects, chat: Chat
     (chat.path / ".snapshot.killed" / FILE).write_bytes(b"secret")
     await make(objects, chat)
     assert leftovers(chat.path) == []
+
+
+async def test_two_may_be_made_and_removed_beside_each_other(objects: MemoryObjects, chat: Chat) -> None:
+    """By the node itself and by the command, while one of them begins by removing what a kill has left."""
+    with snapshots.folder(chat.path) as other:
+        (chat.path / ".snapshot.killed").mkdir()
+        await make(objects, chat)
+        assert leftovers(chat.path) == [other], "the other is still at it"
+    assert leftovers(chat.path) == []

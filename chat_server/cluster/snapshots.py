@@ -205,10 +205,17 @@ async def load_newest(
     is put there. Raises SnapshotError, and NotAppended while the object store cannot be read; then nothing is changed.
     """
     remove_leftovers(data)
+    tried: set[str] = set()
     is_any = False
     newer: _NewerTables | None = None
     try:
-        for bucket in await _buckets(objects):
+        # They are listed anew for each: while one is loaded, two newer ones may replace all that were there.
+        while (bucket := await _newest_but(tried, objects)) is not None:
+            tried.add(bucket)
+            # Asked before: it may be finished at any moment, and what could not be read of it is no damage then.
+            if not await _has_description(objects, bucket):
+                log.info("the snapshot %s was not finished (yet); the one before is taken", bucket)
+                continue
             with folder(data) as work:
                 try:
                     description = await _fetch(objects, bucket, work, progress)
@@ -217,7 +224,7 @@ async def load_newest(
                         is_any = True
                         log.error("the snapshot %s is damaged (%s); the one before is taken", bucket, error)
                     else:
-                        log.info("the snapshot %s was not finished (yet); the one before is taken", bucket)
+                        log.info("the snapshot %s was deleted while it was loaded; another one is taken", bucket)
                     continue
                 except _NewerTables as error:
                     newer = newer or error
@@ -307,6 +314,10 @@ def bucket_of(position: Position, nonce: str) -> str:
 async def _buckets(objects: Objects) -> list[str]:
     """Return the buckets of snapshots, the newest first."""
     return sorted((name for name in await objects.buckets() if name.startswith(_PREFIX)), reverse=True)
+
+
+async def _newest_but(tried: set[str], objects: Objects) -> str | None:
+    return next((bucket for bucket in await _buckets(objects) if bucket not in tried), None)
 
 
 async def _description(objects: Objects, bucket: str) -> Description:

@@ -27,7 +27,7 @@ class MemoryObjects:
         self.all.pop(bucket, None)
 
     async def names(self, bucket: str) -> list[str]:
-        return list(self.all[bucket])
+        return list(self.all.get(bucket, {}))
 
     async def put(self, bucket: str, name: str, chunks: AsyncIterator[bytes]) -> None:
         data = b"".join([chunk async for chunk in chunks])
@@ -36,7 +36,7 @@ class MemoryObjects:
 
     async def get(self, bucket: str, name: str) -> AsyncIterator[bytes]:
         self.fails("get", bucket)
-        data = self.all[bucket].get(name)
+        data = self.all.get(bucket, {}).get(name)
         if data is None:
             raise ObjectMissing(f"there is no {name}")
         for start in range(0, len(data), 1000):

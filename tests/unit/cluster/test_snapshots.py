@@ -115,6 +115,66 @@ async def test_a_damaged_snapshot_is_told_and_the_one_before_is_taken(
     assert tables(tmp_path / "new") == first.digests
 
 
+async def test_one_that_is_finished_at_any_moment_is_not_damaged(
+    objects: MemoryObjects,
+    chat: Chat,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Another node is making it, and puts its description right after this one was told that it has none."""
+    bucket = objects.all[await make(objects, chat)]
+    description = bucket.pop("description")
+    names, get = objects.names, objects.get
+
+    async def names_then(name: str) -> list[str]:
+        found = await names(name)
+        bucket["description"] = description
+        return found
+
+    async def get_then(name: str, what: str) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in get(name, what):
+                yield chunk
+        finally:
+            bucket["description"] = description
+
+    monkeypatch.setattr(objects, "names", names_then)
+    monkeypatch.setattr(objects, "get", get_then)
+    await snapshots.load_newest(objects, tmp_path)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_newer_one_is_taken_when_all_were_replaced_meanwhile(
+    objects: MemoryObjects,
+    chat: Chat,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The keeper of another node goes on while this one loads for long."""
+    for nonce in "12":
+        await make(objects, chat, nonce)
+        chat.say("alice", "/send_all later")
+    old, get = set(objects.all), objects.get
+
+    async def replace_then(bucket: str, name: str) -> AsyncIterator[bytes]:
+        if name == "database" and bucket in old:
+            monkeypatch.setattr(objects, "get", get)
+            for nonce in "34":
+                await make(objects, chat, nonce)
+                chat.say("alice", "/send_all later still")
+            assert not old & set(objects.all)
+        async for chunk in get(bucket, name):
+            yield chunk
+
+    monkeypatch.setattr(objects, "get", replace_then)
+    (tmp_path / "new").mkdir()
+    found = await snapshots.load_newest(objects, tmp_path / "new")
+    assert found == (await snapshots.list_whole(objects))[0]
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_tables_that_are_not_what_was_described_are_noticed(
     objects: MemoryObjects, chat: Chat, tmp_path: Path
 ) -> None:

@@ -1,9 +1,9 @@
 """The live outboxes of one format; where nothing waits, they are written to past their transports.
 
 A write through asyncio's transport goes through half a dozen objects of its connection, which are no longer in the
-processor's caches: the kernel's work for the connection before has pushed them out. An array of descriptors stays
-there. With one message in flight to 400 receivers this took 290 of a message's 3,530 µs of CPU, of which the kernel
-needs 2,270 for the writes; a loop in C over the same array took no more.
+processor's caches: the kernel's work for the connection before has pushed them out. With nothing but descriptors one
+message in flight to 400 receivers took 290 µs less of the processor, of 3,530, of which the kernel needs 2,270 for the
+writes; a loop in C over the same descriptors took no less.
 
 A socket that did not take all goes on through its transport, and so does one that was written to through it, until
 nothing waits there. So nothing is reordered, and the transport alone counts what waits and ends what has failed. A
@@ -11,7 +11,6 @@ descriptor is used only while its outbox is live: asyncio and uvloop close a soc
 connection is lost.
 """
 
-from array import array
 from collections.abc import Callable, Collection, Iterator
 
 from chat_server.delivery.outbox import Outbox
@@ -25,9 +24,8 @@ class LiveOutboxes:
         self._write_now = write_now
         # Written to through their transports: something may wait there, or there is no socket to write to.
         self._queued: dict[Outbox, None] = {}
-        # The others, by their descriptors, and these descriptors once more; None when some have left.
+        # The others, by their descriptors.
         self._clear: dict[int, Outbox] = {}
-        self._descriptors: array[int] | None = None
 
     def __len__(self) -> int:
         return len(self._queued) + len(self._clear)
@@ -72,12 +70,11 @@ class LiveOutboxes:
         """Write what all receive of a batch, but for those that are `done` with it."""
         # Found out before anything is written: a queue that ends within this batch would be written to twice.
         queued = [each for each in list(self._queued) if each not in done and self._look_again(each) < 0]
-        descriptors = self._descriptors
-        if descriptors is None:
-            descriptors = self._descriptors = array("i", self._clear)
-        are_done = {each.descriptor for each in done}
-        others = array("i", [each for each in descriptors if each not in are_done])
         clear, write_now, size = self._clear, self._write_now, len(data)
+        # With 400 receivers a look at each, whether it is done, took 185,000 instructions more than this copy.
+        others = clear.copy()
+        for outbox in done:
+            others.pop(outbox.descriptor, None)
         # The hot loop: nothing is done for one receiver that can be done once for all.
         for descriptor in others:
             try:
@@ -96,11 +93,8 @@ class LiveOutboxes:
             outbox.descriptor = descriptor
             del self._queued[outbox]
             self._clear[descriptor] = outbox
-            if self._descriptors is not None:
-                self._descriptors.append(descriptor)
         return descriptor
 
     def _forget_descriptor(self, outbox: Outbox) -> None:
         del self._clear[outbox.descriptor]
         outbox.descriptor = -1
-        self._descriptors = None

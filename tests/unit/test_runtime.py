@@ -90,6 +90,22 @@ def test_a_worker_does_its_jobs_in_their_order_and_none_that_nobody_waits_for(ma
     assert done == [0, 2, 3]
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_goes_on_when_the_loop_that_gave_it_a_job_is_gone() -> None:
+    runtime, gate = SystemRuntime(), threading.Event()
+    worker = runtime.worker("one")
+
+    async def main() -> None:
+        worker.run(gate.wait)
+
+    runtime.run(main())
+    gate.set()
+    assert worker.run_blocking(lambda: "more") == "more"
+    with pytest.raises(ValueError):
+        worker.run_blocking(int, "no number")
+    worker.close()
+
+
 # ---- the fake
 
 

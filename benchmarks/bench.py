@@ -19,7 +19,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.programs import Program, chat_server, counted, floor, inspircd, is_installed, ngircd, run_load
+from benchmarks.programs import (
+    SERVER_CORE,
+    Program,
+    chat_server,
+    counted,
+    floor,
+    inspircd,
+    is_installed,
+    ngircd,
+    run_load,
+)
 from benchmarks.report import as_table, machine, write
 from benchmarks.workloads import QUICK, WORKLOADS, FloorKind, Workload
 
@@ -79,19 +89,19 @@ def the_floor(workload: Workload, kind: FloorKind) -> Iterator[Program]:
                 once = {**workload.options, "messages": workload.connections // 2, "window": 1}
                 run_load(server, workload.kind, **once)
         file = {"write": "", "durable": f"{directory}/log", "sql": f"{directory}/chat.db"}[kind]
-        with floor(kind, workload.connections, file) as program:
+        with floor(kind, workload.connections, file, cores=workload.cores) as program:
             yield program
 
 
 def entrants(workload: Workload) -> dict[str, Entrant]:
-    found = {OURS: Entrant("text", chat_server)}
+    found = {OURS: Entrant("text", partial(chat_server, cores=workload.cores))}
     for kind in workload.floors:
         found[FLOORS[kind]] = Entrant("bare", partial(the_floor, workload, kind))
     if workload.options.get("protocol") != "json":
         if is_installed("inspircd"):
-            found["InspIRCd"] = Entrant("irc", inspircd)
+            found["InspIRCd"] = Entrant("irc", partial(inspircd, workload.cores))
         if is_installed("ngircd") and workload.connections <= NGIRCD_CONNECTIONS_MAX:
-            found["ngIRCd"] = Entrant("irc", ngircd, NGIRCD_PART)
+            found["ngIRCd"] = Entrant("irc", partial(ngircd, workload.cores), NGIRCD_PART)
     return found
 
 
@@ -170,9 +180,9 @@ def instructions_of(workload: Workload) -> float:
 
 
 def are_counted(workload: Workload) -> bool:
-    """Whether the instructions of the workload can be counted."""
+    """Whether the instructions of the workload can be counted; those with more cores are the same."""
     is_small = "messages" in workload.options and workload.connections <= COUNTED_CONNECTIONS_MAX
-    return is_small and is_installed("valgrind")
+    return is_small and workload.cores == SERVER_CORE and is_installed("valgrind")
 
 
 def run(chosen: list[Workload], options: argparse.Namespace) -> bool:

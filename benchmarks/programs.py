@@ -155,13 +155,15 @@ def _begin(began: Event, load: Callable[..., None], *arguments: object) -> None:
 
 
 @contextmanager
-def chat_server(data: str | None = None, *options: str, before: Sequence[str] = ()) -> Iterator[Program]:
+def chat_server(
+    data: str | None = None, *options: str, before: Sequence[str] = (), cores: str = SERVER_CORE
+) -> Iterator[Program]:
     """The server without its limits, on a new chat or the one in `data`, started by the command `before`."""
     with tempfile.TemporaryDirectory() as new:
         unlimited = ["--command-rate", "off", "--main-rate-limit", "off"]
         program = [sys.executable, "-m", "chat_server"]
         command = [*before, *program, "--port", "0", "--data", data or new, *unlimited, *options]
-        with started(pinned(SERVER_CORE, *command)) as process:
+        with started(pinned(cores, *command)) as process:
             assert process.stdout is not None
             said = process.stdout.readline()
             found = re.search(r":(\d+)(?: \(TLS\))?$", said.strip())
@@ -187,40 +189,40 @@ def counted() -> Iterator[tuple[Program, Callable[[], int]]]:
 
 
 @contextmanager
-def floor(kind: str, connections: int, file: str = "") -> Iterator[Program]:
+def floor(kind: str, connections: int, file: str = "", *, cores: str = SERVER_CORE) -> Iterator[Program]:
     """One of the floors of `floor.c`; those that write to the disk are given a file."""
     port = free_port()
     command = [build("floor"), kind, str(connections), str(port), *([file] if file else [])]
-    with started(pinned(SERVER_CORE, *command), signal.SIGKILL) as process:
+    with started(pinned(cores, *command), signal.SIGKILL) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "listening\n"
         yield Program(port, process.pid)
 
 
 @contextmanager
-def inspircd() -> Iterator[Program]:
+def inspircd(cores: str = SERVER_CORE) -> Iterator[Program]:
     program = shutil.which("inspircd", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program is not None
-    with _irc_server(_INSPIRCD, program, "--nofork", "--nolog", "--runasroot", "--config") as server:
+    with _irc_server(_INSPIRCD, cores, program, "--nofork", "--nolog", "--runasroot", "--config") as server:
         yield server
 
 
 @contextmanager
-def ngircd() -> Iterator[Program]:
+def ngircd(cores: str = SERVER_CORE) -> Iterator[Program]:
     program = shutil.which("ngircd", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program is not None
-    with _irc_server(_NGIRCD, program, "--nodaemon", "--config") as server:
+    with _irc_server(_NGIRCD, cores, program, "--nodaemon", "--config") as server:
         yield server
 
 
 @contextmanager
-def _irc_server(configuration: str, *command: str) -> Iterator[Program]:
+def _irc_server(configuration: str, cores: str, *command: str) -> Iterator[Program]:
     with tempfile.TemporaryDirectory() as directory:
         port, path = free_port(), Path(directory) / "conf"
         path.write_text(configuration.format(port=port, directory=directory, user=os.getuid()))
         Path(directory).chmod(0o755)
         # They store nothing. Now and then ngIRCd did not hear of SIGTERM before something else happened.
-        with started(pinned(SERVER_CORE, *command, str(path)), signal.SIGKILL) as process:
+        with started(pinned(cores, *command, str(path)), signal.SIGKILL) as process:
             deadline = time.monotonic() + START_SECONDS_MAX
             while not _listens(port):
                 assert process.poll() is None, f"{command[0]} ended"

@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+from benchmarks.programs import LOAD_CORE, SERVER_CORE
+
 FloorKind = Literal["write", "durable", "sql"]
 WRITES: tuple[FloorKind, ...] = ("write", "durable")
 
@@ -11,7 +13,8 @@ class Workload(NamedTuple):
 
     `kind` and `options` are those of `load.c`. `floors` are those that it is compared with; `counts` is what a second
     is counted in. `other` names the workload whose deliveries it is compared with. `compares` is the figure that is
-    compared: what comes at a fixed rate has no rate of its own.
+    compared: what comes at a fixed rate has no rate of its own. `cores` are those of the program; the load has one of
+    its own, unless it is among them.
     """
 
     name: str
@@ -21,6 +24,7 @@ class Workload(NamedTuple):
     floors: tuple[FloorKind, ...] = WRITES
     other: str | None = None
     compares: Literal["rate", "p99_ms"] = "rate"
+    cores: str = SERVER_CORE
 
     @property
     def connections(self) -> int:
@@ -36,11 +40,14 @@ class Workload(NamedTuple):
         return self._replace(options={**self.options, "messages": int(self.options["messages"]) // parts})
 
 
+BOTH_CORES = f"{SERVER_CORE},{LOAD_CORE}"
 # Each takes one to three seconds of our server, whose processor time the kernel may count in ticks of 10 ms.
 WORKLOADS = [
     Workload("to 400, W = 1", "main", {"readers": 400, "window": 1, "messages": 1200}),
     Workload("to 400, W = 10", "main", {"readers": 400, "window": 10, "messages": 5000}),
     Workload("to 400, W = 100", "main", {"readers": 400, "window": 100, "messages": 16_000}),
+    Workload("two cores, to 400, W = 1", "main", {"readers": 400, "window": 1, "messages": 1200}, cores=BOTH_CORES),
+    Workload("two cores, to 400, W = 10", "main", {"readers": 400, "window": 10, "messages": 5000}, cores=BOTH_CORES),
     Workload(
         "to 400, W = 10, JSON",
         "main",

@@ -12,7 +12,6 @@ from typing import Any
 
 from chat_server.chat_time import ChatTime, LocalTime
 from chat_server.delivery.delivery import Delivery
-from chat_server.delivery.live_outboxes import WriteNow
 from chat_server.delivery.rendering import RoutedEvents
 from chat_server.disk_space import Space
 from chat_server.doorkeeper import Doorkeeper
@@ -45,6 +44,7 @@ from chat_server.retrying_executor import RetryingExecutor, execute_at_start
 from chat_server.rules.executor import Executed, Outcome
 from chat_server.runtime import Future, Runtime
 from chat_server.schedule import Schedule
+from chat_server.send_ring import WriteNow
 from chat_server.settings import Settings
 from chat_server.shared_files import FileStore
 from chat_server.shared_settings import differences, limits_of, refuse_open_door, with_limits

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.connections import Connections, Receiver, UserConnection
 from chat_server.delivery.fanout import FanOut, TellNotices, abort
-from chat_server.delivery.live_outboxes import WriteNow
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outage import Outage
 from chat_server.delivery.outbox import Outbox
@@ -17,6 +16,7 @@ from chat_server.delivery.user_sessions import UserSessions
 from chat_server.log.entries import Identity
 from chat_server.rules.executor import Executed
 from chat_server.runtime import Runtime
+from chat_server.send_ring import WriteNow
 
 
 class Delivery:

@@ -11,19 +11,20 @@ from typing import NamedTuple
 
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.connections import Connections, Receiver
-from chat_server.delivery.live_outboxes import LiveOutboxes, WriteNow
+from chat_server.delivery.live_outboxes import LiveOutboxes
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, IndexedReply, RoutedEvent, RoutedEvents
 from chat_server.delivery.routing import IndexedOutcome, Plan
 from chat_server.delivery.shown_states import OwnState
 from chat_server.protocol.base import Event
-from chat_server.protocol.formats import FORMATS, Format
+from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import MembershipChange
+from chat_server.send_ring import WriteNow, open_write_to_all
 
 log = logging.getLogger("chat.delivery")
 
@@ -59,7 +60,8 @@ class FanOut:
         self._time = time
         self._connections = connections
         self._memberships = memberships
-        self._live: dict[Format, LiveOutboxes] = {format: LiveOutboxes(write_now) for format in FORMATS.values()}
+        write_to_all = open_write_to_all(write_now)
+        self._live = {format: LiveOutboxes(write_now, write_to_all) for format in FORMATS.values()}
         self._behind: dict[Outbox, None] = {}
 
     def now(self) -> str:

@@ -1,5 +1,7 @@
 """Batches that are written past the transports: in order, each byte once, and to no socket but the receiver's own."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from chat_server.delivery.live_outboxes import LiveOutboxes
 from chat_server.delivery.outbox import Outbox
 from chat_server.protocol.connection import Notice
+from chat_server.send_ring import write_one_by_one
 from tests.unit.delivery.room import Peer, Room
 from tests.unit.fakes import FakeTransport
 
@@ -126,7 +129,11 @@ class _Feed:
     def __init__(self, count: int) -> None:
         self.receivers = [_Receiver(self) for _ in range(count)]
         by_descriptor = {each.find_descriptor(): each.transport for each in self.receivers}
-        self.live = LiveOutboxes(lambda descriptor, data: by_descriptor[descriptor].write_now(data))
+
+        def write_now(descriptor: int, data: bytes) -> int:
+            return by_descriptor[descriptor].write_now(data)
+
+        self.live = LiveOutboxes(write_now, partial(write_one_by_one, write_now))
         for each in self.receivers:
             self.live.add(each.outbox)
 

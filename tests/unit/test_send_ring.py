@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -81,6 +82,12 @@ def test_without_a_ring_each_is_written_to_by_a_call_of_its_own(
     monkeypatch.setattr(SendRing, "__init__", refuse)
     assert open_write_to_all(os.write)([near.fileno() for near, _ in sockets], b"line\n") == {}
     assert all(far.recv(99) == b"line\n" for _, far in sockets)
+
+
+def test_there_is_no_ring_where_its_entries_would_be_read_the_other_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "byteorder", "big")
+    with pytest.raises(OSError, match="little-endian"):
+        SendRing(ENTRIES)
 
 
 def test_a_ring_that_is_no_longer_used_closes_its_descriptor() -> None:

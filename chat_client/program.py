@@ -22,7 +22,7 @@ from chat_client.startup import at_terminal, is_dumb, open_chat
 if TYPE_CHECKING:
     from chat_client.common.reading_log import ReadingLog
 
-# Each takes from 5 to 35 ms to load, and the server needs them to answer.
+# Modules of the front ends, each of which takes from 5 to 35 ms to load: time in which the server answers.
 PLAIN = ("chat_client.common.completion", "prompt_toolkit", "chat_client.plain.line_input", "chat_client.plain.app")
 SCREEN = (
     "chat_client.tui.render.frame",
@@ -30,7 +30,7 @@ SCREEN = (
     "chat_client.tui.terminal.window",
     "chat_client.tui.app",
 )
-TURNS = 4  # of the loop: as many as it takes from an open connection to its next command
+TURNS = 4  # of the loop, between two of them: as many as it takes from an open connection to its next command
 
 
 def main() -> None:
@@ -122,7 +122,7 @@ async def _plain(settings: Settings) -> int:
     attended = at_terminal()
     loading = asyncio.create_task(_load(PLAIN))
     async with open_chat(settings, interactive=attended) as chat:
-        await loading
+        await loading  # before these imports, which would hold up the connection in one piece
         from chat_client.common.account_file import account
         from chat_client.common.desktop import Notifier
         from chat_client.common.input_history import InputHistory

@@ -73,7 +73,7 @@ def _servers(last: str | None, interactive: bool) -> tuple[str, ...]:
 def _user(server: str, interactive: bool) -> str:
     if not interactive:
         raise UsageError("no name was given: --user NAME")
-    import getpass
+    import getpass  # only a new user is asked
 
     try:
         default = getpass.getuser()
@@ -157,7 +157,7 @@ def _password(words: str) -> str:
 
 
 def _secret(words: str) -> str:
-    import getpass
+    import getpass  # a token needs none
 
     while True:
         try:

@@ -15,7 +15,7 @@ _FIRST = ("thumbsup", "heart", "joy", "tada", "eyes", "pray", "fire", "rocket", 
 def emojis() -> dict[str, str]:
     """All emojis by their names.
 
-    The first call takes 50 ms: it waits until somebody types a colon, and a thread makes it (see `candidate_list`).
+    The first call takes 50 ms. In the full screen a thread makes it once somebody types a colon (see `candidate_list`).
     """
     from emoji import EMOJI_DATA, STATUS
 

@@ -351,7 +351,7 @@ class App:
 
     async def _edit(self, text: str) -> None:
         try:
-            from chat_client.common.editor import edited
+            from chat_client.common.editor import edited  # few open one, and each start would load it
 
             with interrupts_ignored():
                 self.screen.set_text(await edited(text, self._suspension.given_away()))

@@ -122,7 +122,7 @@ def _cut_hard(line: list[Fragment], cells: int) -> list[list[Fragment]]:
 @lru_cache(maxsize=8)
 def _sought(query: str) -> tuple[frozenset[str], tuple[str, ...]]:
     """The words that are sought, and the beginnings of words, folded."""
-    from chat_server.protocol.search_query import pieces
+    from chat_server.protocol.search_query import pieces  # as in `mark_found`
     from chat_server.protocol.word_folding import fold_words
 
     words, beginnings = set[str](), []

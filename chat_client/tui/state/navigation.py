@@ -321,9 +321,11 @@ def show_first_unread(screen: ScreenState) -> None:
 
 def open_thread(screen: ScreenState, id: int, typed: str = "") -> None:
     """`typed` stands in the line, and stays there."""
-    screen.ask("thread", ThreadRequest(id, screen.chats.open_name, typed), id=id)
     if not screen.session.is_online:
         screen.tell("error", "there is no connection")
+        return
+    screen.opening = ThreadRequest(id, screen.chats.open_name, typed)
+    screen.ask("thread", screen.opening, id=id)
 
 
 def search(screen: ScreenState, query: str) -> None:

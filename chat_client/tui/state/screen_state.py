@@ -24,7 +24,14 @@ from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.items import NoteKind
 from chat_client.tui.state.quotes import Quote, Quotes, quote_of
 from chat_client.tui.state.read_tracking import ReadTracking
-from chat_client.tui.state.requests import BackgroundRequest, ChangeRequest, Purpose, QuoteRequest, TypedRequest
+from chat_client.tui.state.requests import (
+    BackgroundRequest,
+    ChangeRequest,
+    Purpose,
+    QuoteRequest,
+    ThreadRequest,
+    TypedRequest,
+)
 from chat_client.tui.state.roster import Roster
 from chat_client.tui.state.session import Session
 from chat_client.tui.state.typists import Typists
@@ -32,7 +39,7 @@ from chat_server.protocol.messages import Message
 
 # A server that has too much to do for pages is asked again after this time, as it advises.
 PAGES_AGAIN_SECONDS = 10.0
-OPENING = frozenset(("create_chat", "join", "get_chat_with", "messages"))  # verbs whose answers open a chat
+OPENING = frozenset(("create_chat", "join", "get_chat_with", "messages", "history"))  # verbs whose answers open a chat
 Sides = Literal["both", "left", "none"]  # what is shown beside the middle, where there is room
 
 
@@ -91,7 +98,9 @@ class ScreenState:
         self.view: View | None = None
         self.dialogs = Dialogs()
         self.composer = Composer()
-        self.opening: TypedRequest | None = None  # what was typed last and opens a chat once it is answered
+        self.opening: TypedRequest | ThreadRequest | None = (
+            None  # the last one that opens something once it is answered
+        )
         self.chosen_in: Feed | None = None  # keys act on its selected message, as long as it is the one that is shown
         self.reading = ReadTracking()
         self.unsent: dict[str, Unsent] = {}  # by their keys
@@ -136,6 +145,11 @@ class ScreenState:
     def is_choosing(self) -> bool:
         """Whether keys act on the selected message. It is entered on purpose, and ends with what one does to it."""
         return self.chosen_in is self.feed and self.feed.selected is not None and not self.dialogs.is_open
+
+    @property
+    def thread(self) -> View | None:
+        """The thread that is open: a text answers what is in it."""
+        return self.view if self.view is not None and self.view.kind == "thread" else None
 
     @property
     def is_typing(self) -> bool:
@@ -204,7 +218,8 @@ class ScreenState:
     def run(self, command: AskServer) -> None:
         """Have the server execute what was typed in the open chat."""
         request = TypedRequest(self.chats.open_name, safe(command.line))
-        if command.verb in OPENING:
+        is_here = (command.arguments or {}).get("chat") == self.chats.open_name
+        if command.verb in OPENING and not is_here:
             self.opening = request
         self.do(Run(command, request))
 

@@ -36,6 +36,7 @@ from chat_client.tui.state.incoming import OVER
 from chat_client.tui.state.items import excerpt
 from chat_client.tui.state.navigation import open_chat, open_thread, search
 from chat_client.tui.state.notes import note
+from chat_client.tui.state.requests import ThreadRequest
 from chat_client.tui.state.screen_state import ScreenState
 
 
@@ -80,31 +81,32 @@ def _refuse(screen: ScreenState, error: ChatError) -> None:
 def _say(screen: ScreenState, text: str) -> bool:
     if not _is_open(screen):
         return False
-    view = screen.view
-    if view is not None and view.kind == "thread":
-        if view.answered is None:
+    if (thread := screen.thread) is not None:
+        if thread.answered is None:
             screen.tell("error", "nothing is left in this thread to reply to; Esc goes back to the chat")
             return False
-        screen.do(PostMessage("reply", {"id": view.answered, "text": text}))
-        view.feed.follow_end()
-        view.feed.selected = None
-        return True
-    screen.view = None
+        addressee, message = "this thread", PostMessage("reply", {"id": thread.answered, "text": text})
+    else:
+        screen.view = None
+        addressee = safe(screen.chats.addressee)
+        message = PostMessage("send", {"target": screen.chats.open_name, "text": text})
     if (doubt := _doubt(screen)) is not None:
-        words = f"send this to {safe(screen.chats.addressee)}? {doubt}"
-        screen.dialogs.question = Question(words, "elsewhere", text)
+        screen.dialogs.question = Question(f"send this to {addressee}? {doubt}", "elsewhere", message)
         return False
-    _send(screen, text)
+    _send(screen, message)
     return True
 
 
 def _doubt(screen: ScreenState) -> str | None:
-    """Why a text may be meant for another chat than the one that is open."""
-    if (gone := screen.chats.removed_from) is not None:
+    """Why a text may be meant for another chat or thread than the one that is open."""
+    opening = screen.opening
+    if (gone := screen.chats.removed_from) is not None and screen.thread is None:
         return f"you are no longer in {safe(gone)}"
-    if (opening := screen.opening) is not None and opening.chat == screen.chats.open_name:
-        return f"{opening.line} opens another chat"
-    return None
+    if opening is None or opening.chat != screen.chats.open_name:
+        return None
+    if isinstance(opening, ThreadRequest):
+        return f"/thread {opening.id} opens a thread"
+    return f"{opening.line} opens another chat"
 
 
 def _is_open(screen: ScreenState) -> bool:
@@ -115,11 +117,15 @@ def _is_open(screen: ScreenState) -> bool:
     return True
 
 
-def _send(screen: ScreenState, text: str) -> None:
-    chat = screen.chats.open
-    chat.new_after = None
-    show_newest(screen)
-    screen.do(PostMessage("send", {"target": chat.name, "text": text}))
+def _send(screen: ScreenState, message: PostMessage) -> None:
+    """Send it, and bring the end of what is open into sight."""
+    if (thread := screen.thread) is not None:
+        thread.feed.follow_end()
+        thread.feed.selected = None
+    else:
+        screen.chats.open.new_after = None
+        show_newest(screen)
+    screen.do(message)
 
 
 def _refuse_overlong(screen: ScreenState, overlong: OverlongText) -> bool:
@@ -273,6 +279,6 @@ def answer_question(screen: ScreenState, yes: bool) -> None:
     elif question.kind == "elsewhere":
         screen.chats.removed_from = screen.opening = None
         screen.set_text("")
-        _send(screen, question.subject)
+        _send(screen, question.subject)  # where the question said, whatever is open by now
     elif question.kind == "leave":
         screen.do(Exit())

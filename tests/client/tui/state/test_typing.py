@@ -348,7 +348,17 @@ def test_clear_removes_what_only_this_user_sees() -> None:
     assert "nothing to clear" in me.text("bar")
 
 
-@pytest.mark.parametrize("line", ["/join #team", "/get_chat_with bob", "/create_chat #team", "/open stranger"])
+OPENING = [
+    "/join #team",
+    "/get_chat_with bob",
+    "/create_chat #team",
+    "/open stranger",
+    "/messages bob",
+    "/history @bob",
+]
+
+
+@pytest.mark.parametrize("line", OPENING)
 def test_what_is_typed_right_behind_what_opens_a_chat_goes_nowhere_else_unasked(line: str) -> None:
     me = ready()
     assert submit(me.screen, line)
@@ -364,3 +374,30 @@ def test_what_is_typed_right_behind_what_opens_a_chat_goes_nowhere_else_unasked(
     navigation.open_chat(me.screen, "@bob")
     assert submit(me.screen, "for you")
     assert len(me.wanted(PostMessage)) == 2
+
+
+def test_what_is_typed_right_behind_what_opens_a_thread_goes_nowhere_else_unasked() -> None:
+    me = ready()
+    assert submit(me.screen, "/thread 1")
+    (asked,) = me.asked("thread")
+    assert not submit(me.screen, "a comment")
+    assert me.screen.dialogs.question is not None and not me.wanted(PostMessage)
+    assert me.screen.dialogs.question.text == "send this to everyone? /thread 1 opens a thread"
+    answer_question(me.screen, False)
+    me.answer(asked, [said(1)], ThreadShown(1, "main", 0))
+    assert submit(me.screen, "a comment")
+    assert me.wanted(PostMessage) == [PostMessage("reply", {"id": 1, "text": "a comment"})]
+    assert submit(me.screen, "/join #team")
+    assert not submit(me.screen, "hello, team")
+    assert me.screen.dialogs.question is not None
+    assert me.screen.dialogs.question.text == "send this to this thread? /join #team opens another chat"
+    me.screen.view = None
+    answer_question(me.screen, True)
+    assert me.wanted(PostMessage) == [PostMessage("reply", {"id": 1, "text": "hello, team"})]
+
+
+@pytest.mark.parametrize("line", ["/messages", "/messages main", "/history", "/history main"])
+def test_what_shows_more_of_the_open_chat_makes_no_doubt_of_where_a_text_goes(line: str) -> None:
+    me = ready()
+    assert submit(me.screen, line) and submit(me.screen, "hello")
+    assert me.screen.dialogs.question is None and len(me.wanted(PostMessage)) == 1

@@ -44,8 +44,8 @@ def submit(screen: ScreenState, line: str) -> bool:
     """Carry out what the line asks for; whether it was taken: if not, it stays in the input."""
     if line.strip() and (target := screen.composer.target) is not None:
         return _compose(screen, target, line)
-    # A command that was meant for the chat that one was put out of is not meant for the one that stands there now.
-    open_chat = screen.chats.open_name if screen.chats.removed_from is None else ""
+    # A command that was meant for another chat does not take the one that stands there now.
+    open_chat = screen.chats.open_name if _doubt(screen) is None else ""
     context = Context(screen.session.commands, open_chat, screen.session.text_max)
     match typed_lines.intention(line, context):
         case None | AskSecrets():  # without `asks_secrets` in the context no line asks for passwords

@@ -401,3 +401,16 @@ def test_what_shows_more_of_the_open_chat_makes_no_doubt_of_where_a_text_goes(li
     me = ready()
     assert submit(me.screen, line) and submit(me.screen, "hello")
     assert me.screen.dialogs.question is None and len(me.wanted(PostMessage)) == 1
+
+
+@pytest.mark.parametrize("line", ["/topic ours", "/invite erin", "/history"])
+def test_a_command_right_behind_what_opens_a_chat_is_not_filled_in_with_the_one_before(line: str) -> None:
+    me = ready()
+    navigation.open_chat(me.screen, "#ours")
+    me.wanted()
+    submit(me.screen, line)
+    submit(me.screen, "/join #team")
+    submit(me.screen, line)
+    before, _, after = [run.command.arguments for run in me.wanted(Run)]
+    assert before is not None and before["chat"] == "#ours"
+    assert after is None or after["chat"] != "#ours"

@@ -196,21 +196,29 @@ class _Threads:
             raise thread_refused(error) from None
 
     def run(self, function: Callable[[*Args], R], *args: *Args) -> Future[R]:
+        self._refuse_closed()
         loop = asyncio.get_running_loop()
         future: Future[R] = loop.create_future()
         self._jobs.put(partial(_do, loop, future, function, args))
         return future
 
     def run_blocking(self, function: Callable[[*Args], R], *args: *Args) -> R:
+        self._refuse_closed()
         done: ThreadFuture[R] = ThreadFuture()
         self._jobs.put(partial(_do_blocking, done, function, args))
         return done.result()
 
     def close(self) -> None:
-        for _ in self._threads:
+        threads, self._threads = self._threads, []
+        for _ in threads:
             self._jobs.put(None)
-        for thread in self._threads:
+        for thread in threads:
             thread.join()
+
+    def _refuse_closed(self) -> None:
+        """Nobody would ever do the job, and whoever waits for it would wait for good."""
+        if not self._threads:
+            raise RuntimeError("the worker is closed")
 
 
 def _work(jobs: SimpleQueue[Callable[[], None] | None]) -> None:
@@ -244,7 +252,8 @@ def _set_result(future: Future[R], result: R) -> None:
 
 def _set_exception(future: Future[R], error: BaseException) -> None:
     if not future.done():
-        future.set_exception(error)
+        # As from Python 3.12 on: before, a future refused it, and was waited for for good.
+        future.set_exception(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
 
 
 def _do_blocking(done: ThreadFuture[R], function: Callable[[*Args], R], args: tuple[*Args]) -> None:

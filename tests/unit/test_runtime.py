@@ -106,6 +106,35 @@ def test_a_worker_goes_on_when_the_loop_that_gave_it_a_job_is_gone() -> None:
     worker.close()
 
 
+def test_no_job_is_waited_for_that_nobody_does(caplog: pytest.LogCaptureFixture) -> None:
+    runtime = SystemRuntime()
+
+    async def main() -> None:
+        worker = runtime.worker("one")
+        async with asyncio.timeout(60):
+            for ends in (SystemExit, KeyboardInterrupt):
+                with pytest.raises(ends):
+                    await worker.run(_raise, ends)
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                await worker.run(next, iter(()))
+            assert await worker.run(int, "5") == 5
+            waiting = worker.run(int, "6")
+            worker.close()
+            assert await waiting == 6
+        worker.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            worker.run(int, "7")
+        with pytest.raises(RuntimeError, match="closed"):
+            worker.run_blocking(int, "7")
+
+    runtime.run(main())
+    assert not caplog.records
+
+
+def _raise(error: type[BaseException]) -> None:
+    raise error
+
+
 # ---- the fake
 
 

@@ -2,11 +2,13 @@
 
 A call of `os.write` for each of 400 receivers takes 430,000 instructions of the interpreter, besides 400 entries into
 the kernel. With one call for all a message takes 15 % less of the processor with one in flight, and 13 % with ten, user
-and system time together; the other threads have the interpreter meanwhile.
+and system time together; the other threads have the interpreter meanwhile. A few are written to one by one: the call
+and its results take 13 µs for one receiver where a write takes 6, 35 for 8 where 8 writes take 32, and 213 for 64
+where as many writes take 261.
 
-Where the kernel has none (before Linux 5.7), or forbids it as containers do, each is written to by a call of its own.
-Every call waits for all that it submitted: no buffer and no descriptor is in use once it has returned. The kernel looks
-at the ring only within the call (no SQPOLL), so that no barriers are needed between the two.
+Where the kernel has none (before Linux 5.7), or forbids it as containers do, all are. Every call waits for all that it
+submitted: no buffer and no descriptor is in use once it has returned. The kernel looks at the ring only within the call
+(no SQPOLL), so that no barriers are needed between the two.
 """
 
 import ctypes
@@ -16,7 +18,7 @@ import struct
 import sys
 import weakref
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -28,12 +30,13 @@ _FAST_POLL = 1 << 5  # a feature of Linux 5.7
 # MSG_DONTWAIT and MSG_NOSIGNAL, in the upper half of the word that has the length.
 _FLAGS = 0x4040 << 32
 _ENTRIES = 1024
+_FEW = 16
 _PARAMETERS = struct.Struct("=7I12x8IQ8IQ")
 
 WriteNow = Callable[[int, bytes], int]
 """Hands bytes to the kernel and returns how many it took, as `os.write` does. Raises OSError."""
 
-WriteToAll = Callable[[Iterable[int], bytes], dict[int, int]]
+WriteToAll = Callable[[Collection[int], bytes], dict[int, int]]
 """Writes to all of these descriptors; returns how much those took, by descriptor, that did not take all."""
 
 
@@ -41,7 +44,7 @@ def open_write_to_all(write_now: WriteNow) -> WriteToAll:
     """The way to write to many sockets; tests have a `write_now` of their own, without real ones."""
     if write_now is os.write:
         with suppress(OSError):
-            return SendRing().write_to_all
+            return partial(_write_by_number, SendRing())
     return partial(write_one_by_one, write_now)
 
 
@@ -60,15 +63,25 @@ def write_one_by_one(write_now: WriteNow, descriptors: Iterable[int], data: byte
     return short
 
 
+def _write_by_number(ring: "SendRing", descriptors: Collection[int], data: bytes) -> dict[int, int]:
+    """See `WriteToAll`."""
+    if len(descriptors) <= _FEW:
+        return write_one_by_one(os.write, descriptors, data)
+    return ring.write_to_all(descriptors, data)
+
+
 class SendRing:
     """A ring of the kernel's. Raises OSError where there is none to be had."""
 
     def __init__(self, entries: int = _ENTRIES) -> None:
-        if sys.byteorder != "little":
-            raise OSError("the fields of an entry are put together for little-endian processors alone")
+        if sys.platform != "linux" or sys.byteorder != "little":
+            raise OSError("the fields of an entry are put together for Linux on little-endian processors alone")
+        # A function of any arguments: each fills a register, as the kernel takes it.
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
+        self._syscall.argtypes = [ctypes.c_long] * 5 + [ctypes.c_void_p, ctypes.c_long]
+        self._syscall.restype = ctypes.c_long
         parameters = ctypes.create_string_buffer(_PARAMETERS.size)
-        self._ring = self._syscall(_SETUP, entries, parameters)
+        self._ring = self._syscall(_SETUP, entries, ctypes.addressof(parameters), 0, 0, None, 0)
         if self._ring < 0:
             raise OSError(ctypes.get_errno(), "there is no io_uring")
         weakref.finalize(self, os.close, self._ring)
@@ -80,7 +93,8 @@ class SendRing:
         shared = memoryview(mmap.mmap(self._ring, room))
         self._words, self._results = shared.cast("I"), shared.cast("i")
         self._entries = memoryview(mmap.mmap(self._ring, 64 * self._size, offset=_SQES_OFFSET)).cast("Q")
-        self._tail, self._done_head, self._done = sent[1] // 4, done[0] // 4, done[5] // 4
+        self._tail, self._done = sent[1] // 4, done[5] // 4
+        self._done_head, self._done_tail = done[0] // 4, done[1] // 4
         self._words[sent[6] // 4 : sent[6] // 4 + self._size] = array("I", range(self._size))
 
     def write_to_all(self, descriptors: Iterable[int], data: bytes) -> dict[int, int]:
@@ -113,6 +127,10 @@ class SendRing:
         taken: int = max(self._syscall(_ENTER, self._ring, count, count, _GET_EVENTS, None, 0), 0)
         # What it did not take is not taken by the next call either.
         self._words[self._tail] = (tail + taken) & 0xFFFFFFFF
+        # None waits for its socket, so all are done by now; the kernel promises that only of a wait to its end, and a
+        # signal ends one, as does memory for a part alone.
+        while (self._words[self._done_tail] - self._words[self._done_head]) & 0xFFFFFFFF < taken:
+            self._syscall(_ENTER, self._ring, 0, taken, _GET_EVENTS, None, 0)
         return taken
 
     def _collect(self, count: int, size: int, short: dict[int, int]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_server import send_ring
 from chat_server.send_ring import SendRing, WriteToAll, open_write_to_all, write_one_by_one
 
 # Small, so that the sockets go around it.
@@ -71,6 +72,50 @@ def test_a_connection_that_is_gone_takes_nothing(write_to_all: WriteToAll, socke
     descriptors = [near.fileno() for near, _ in sockets]
     sockets[1][1].close()
     assert write_to_all(descriptors, b"line\n") == {descriptors[1]: 0}
+
+
+def test_results_are_waited_for_when_a_signal_ends_the_wait(monkeypatch: pytest.MonkeyPatch, sockets: Sockets) -> None:
+    ring()
+    one = SendRing(ENTRIES)
+    call, submitted = one._syscall, list[int]()
+
+    def interrupted(number: int, descriptor: int, submit: int, *rest: int | None) -> int:
+        if submit:
+            submitted.append(submit)
+            return submit
+        return int(call(number, descriptor, submitted.pop() if submitted else 0, *rest))
+
+    monkeypatch.setattr(one, "_syscall", interrupted)
+    sockets[1][1].close()
+    descriptors = [near.fileno() for near, _ in sockets]
+    assert one.write_to_all(descriptors, b"line\n") == {descriptors[1]: 0}
+    assert all(far.recv(99) == b"line\n" for near, far in sockets if near.fileno() != descriptors[1])
+
+
+def test_a_descriptor_that_is_none_keeps_nothing_from_the_others(write_to_all: WriteToAll, sockets: Sockets) -> None:
+    descriptors = [near.fileno() for near, _ in sockets]
+    gone = os.dup(descriptors[0])
+    os.close(gone)
+    short = write_to_all([*descriptors[:2], gone, *descriptors[2:]], b"line\n")
+    assert short == {gone: 0}
+    assert all(far.recv(99) == b"line\n" for _, far in sockets)
+
+
+def test_a_few_are_written_to_one_by_one(monkeypatch: pytest.MonkeyPatch, sockets: Sockets) -> None:
+    ring()
+    calls: list[int] = []
+
+    def note(self: SendRing, descriptors: list[int], data: bytes) -> dict[int, int]:
+        calls.append(len(descriptors))
+        return {}
+
+    monkeypatch.setattr(SendRing, "write_to_all", note)
+    write, descriptors = open_write_to_all(os.write), [near.fileno() for near, _ in sockets]
+    assert write(descriptors[:2], b"line\n") == {} and calls == []
+    assert sockets[1][1].recv(99) == b"line\n"
+    monkeypatch.setattr(send_ring, "_FEW", 2)
+    write(descriptors[:3], b"line\n")
+    assert calls == [3]
 
 
 def test_without_a_ring_each_is_written_to_by_a_call_of_its_own(

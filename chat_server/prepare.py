@@ -302,7 +302,7 @@ class Preparer:
             right = await verify()
         else:
             right = await self._guard.check(user.id, counted, next_try, verify)
-        # Of those that were checked at once, the ones past the limit tell nothing either, be they right or wrong.
+        # Several are checked at once: those past the limit are told nothing either, be they right or wrong.
         self._guesses.refuse_too_many(guessing)
         if not right:
             self._guesses.count(guessing)

@@ -212,7 +212,7 @@ async def load_newest(
         # They are listed anew for each: while one is loaded, two newer ones may replace all that were there.
         while (bucket := await _newest_but(tried, objects)) is not None:
             tried.add(bucket)
-            # Asked before: it may be finished at any moment, and what could not be read of it is no damage then.
+            # Asked before it is read: it may be finished meanwhile, and what was not there yet would pass for damage.
             if not await _has_description(objects, bucket):
                 log.info("the snapshot %s was not finished (yet); the one before is taken", bucket)
                 continue

@@ -102,7 +102,7 @@ class Pipeline:
 
     @property
     def user_id(self) -> int:
-        """0 before signing in."""
+        """0 before signing in. Each message reads it of the outbox itself, since a property is a call of a function."""
         return self.outbox.user_id
 
     # ---- inputs: the connection
@@ -177,8 +177,7 @@ class Pipeline:
         """Refuse everything in flight: whether it was done will never be known. `close` MUST follow."""
         self._now = now
         in_flight, self._in_flight = self._in_flight, {}
-        for pending in in_flight.values():
-            verb, label, started, _, _ = pending
+        for verb, label, started, _, _ in in_flight.values():
             if verb:
                 self.outbox.write_at_end(self._render(refusal, verb, label, started))
 

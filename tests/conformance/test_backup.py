@@ -17,7 +17,7 @@ import pytest
 from chat_server.store.data_directory import LOCAL
 from chat_server.store.database import open_reader
 from tests.conformance.conftest import Start
-from tests.conformance.operating import done, json_operator, refused, word
+from tests.conformance.operating import done, json_operator, on_a_terminal, refused, word
 from tests.conformance.uploads import bytes_of, only, send_file
 from tests.fork_server import start as start_program
 from tests.harness import TIMEOUT_SECONDS, Chat, JsonClient, Server, rounds, texts
@@ -319,8 +319,6 @@ async def test_an_interrupted_restore_is_noticed_at_the_start(start: Start, tmp_
 
 
 async def test_a_bar_is_shown_on_a_terminal_alone(start: Start, tmp_path: Path) -> None:
-    from tests.conformance.operating import on_a_terminal
-
     chat = start()
     status, screen = await asyncio.to_thread(on_a_terminal, chat.server, ["backup", str(tmp_path / "b.tar")])
     assert status == 0 and "100 % copying the database" in screen and "###" in screen

@@ -6,9 +6,9 @@ and system time together; the other threads have the interpreter meanwhile. A fe
 and its results take 13 µs for one receiver where a write takes 6, 35 for 8 where 8 writes take 32, and 213 for 64
 where as many writes take 261.
 
-Where the kernel has none (before Linux 5.7), or forbids it as containers do, all are. Every call waits for all that it
-submitted: no buffer and no descriptor is in use once it has returned. The kernel looks at the ring only within the call
-(no SQPOLL), so that no barriers are needed between the two.
+Where the kernel has none (before Linux 5.7), or forbids it as containers do, all receivers are written to one by one.
+Every call waits for all that it submitted: no buffer and no descriptor is in use once it has returned. The kernel looks
+at the ring only within the call (no SQPOLL), so that no barriers are needed between the two.
 """
 
 import ctypes

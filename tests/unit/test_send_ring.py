@@ -1,6 +1,7 @@
 """The send ring: each socket gets each byte once, and whoever did not take all is named with what it took."""
 
 import os
+import random
 import socket
 import sys
 from collections.abc import Iterator
@@ -90,6 +91,56 @@ def test_results_are_waited_for_when_a_signal_ends_the_wait(monkeypatch: pytest.
     descriptors = [near.fileno() for near, _ in sockets]
     assert one.write_to_all(descriptors, b"line\n") == {descriptors[1]: 0}
     assert all(far.recv(99) == b"line\n" for near, far in sockets if near.fileno() != descriptors[1])
+
+
+class SlowKernel:
+    """A kernel that takes some entries, does them late and in any order, and whose indices go past 2**32."""
+
+    def __init__(self, ring: SendRing, chance: random.Random) -> None:
+        self.ring, self.chance = ring, chance
+        ring._words = memoryview(bytearray(1 << 14)).cast("I")
+        ring._results = memoryview(ring._words.obj).cast("i")
+        self.taken = 2**32 - chance.randrange(1, 41)
+        ring._words[ring._tail] = ring._words[ring._done_head] = ring._words[ring._done_tail] = self.taken
+        self.waiting: list[tuple[int, int]] = []
+        self.took: dict[int, int] = {}
+
+    def enter(self, number: int, ring: int, submitted: int, *rest: int | None) -> int:
+        count = self.chance.choice([submitted, self.chance.randrange(submitted + 1)])
+        for _ in range(count):
+            at = self.taken % self.ring._size * 8
+            head, _, _, size, answer = self.ring._entries[at : at + 5]
+            assert head == answer
+            took = self.chance.choice([size & 0xFFFFFFFF, size & 0xFFFFFFFF, 1, -11])
+            self.waiting.append((head, took))
+            self.taken = (self.taken + 1) & 0xFFFFFFFF
+        self.chance.shuffle(self.waiting)
+        for _ in range(self.chance.randrange(len(self.waiting) + 1)):
+            self._finish(*self.waiting.pop())
+        return count or -1
+
+    def _finish(self, head: int, took: int) -> None:
+        words, tail = self.ring._words, self.ring._words[self.ring._done_tail]
+        at = self.ring._done + 4 * (tail % self.ring._done_size)
+        words[at], words[at + 1], self.ring._results[at + 2] = head & 0xFFFFFFFF, head >> 32, took
+        words[self.ring._done_tail] = (tail + 1) & 0xFFFFFFFF
+        self.took[head >> 32] = max(took, 0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_is_named_with_what_it_took_whatever_the_kernel_takes_and_when(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    ring()
+    chance = random.Random(seed)
+    one = SendRing(ENTRIES)
+    kernel = SlowKernel(one, chance)
+    monkeypatch.setattr(one, "_syscall", kernel.enter)
+    for _ in range(10):
+        descriptors = chance.sample(range(3000), chance.randrange(4 * ENTRIES))
+        kernel.took = dict.fromkeys(descriptors, 0)
+        short = one.write_to_all(descriptors, b"line\n")
+        assert short == {each: took for each, took in kernel.took.items() if took != 5} and not kernel.waiting
 
 
 def test_a_descriptor_that_is_none_keeps_nothing_from_the_others(write_to_all: WriteToAll, sockets: Sockets) -> None:

@@ -36,7 +36,7 @@ def open_chat(screen: ScreenState, name: str, text: str = "") -> None:
     """Show this chat. `text` stands in the input, and stays as the draft of the chat that is left."""
     chats, composer = screen.chats, screen.composer
     left = chats.open
-    screen.view = chats.removed_from = None
+    screen.view = screen.opening = chats.removed_from = None
     screen.dialogs.close()
     if name == chats.open_name:
         return

@@ -42,7 +42,8 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
     messages = [line for line in lines if isinstance(line, Message)]
     _learn(screen, verb, reply)
     withdraw_notes(screen)
-    if screen.opening is why:
+    is_wanted = screen.opening is why
+    if is_wanted:
         screen.opening = None
     match why:
         case HistoryRequest():
@@ -63,7 +64,9 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
             screen.changes.remove(why)
             screen.tell("done", wording.reply(reply, verb, screen.now).done)
         case TypedRequest():
-            _show_typed(screen, why, verb, messages, reply)
+            # Of several that were typed one right behind the other, the ones before the last lead away from its chat.
+            here = screen.chats.open_name if is_wanted else why.chat
+            _show_typed(screen, why, screen.hindrance(here), verb, messages, reply)
 
 
 def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float) -> None:
@@ -162,14 +165,15 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
         view.feed.at_start = view.more is None
 
 
-def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: list[Message], reply: Reply) -> None:
+def _show_typed(
+    screen: ScreenState, why: TypedRequest, hindrance: str | None, verb: str, messages: list[Message], reply: Reply
+) -> None:
     chat = structs.asdict(reply).get("chat")
-    hindrance = screen.hindrance(why.chat)
     opens = isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked)
     if chat is not None and (opens or verb in ("get_chat_with", "messages")):
         if hindrance is None:
-            open_chat(screen, str(chat))
-        else:
+            _open(screen, str(chat))
+        elif screen.opening is None:
             screen.tell("info", f"{hindrance}: /open {safe(str(chat))} opens it when you are done", 10.0)
         return
     if messages and hindrance is not None:
@@ -177,7 +181,7 @@ def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: lis
         return
     if messages:
         if chat is not None and chat != screen.chats.open_name:
-            open_chat(screen, chat, screen.composer.text)  # what is typed below a chat's messages goes there
+            _open(screen, chat, screen.composer.text)  # what is typed below a chat's messages goes there
         _show_results(screen, ResultsRequest(why.line), messages, reply)
         return
     if isinstance(reply, SignedOut):
@@ -186,6 +190,13 @@ def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: lis
     # A chat that is left is gone before or after this: the answer must not go with it.
     where = "main" if isinstance(reply, ChatLeft) and reply.chat == why.chat else why.chat
     note_answer(screen, where, wording.reply(reply, verb, screen.now))
+
+
+def _open(screen: ScreenState, chat: str, text: str = "") -> None:
+    """Open it on the way to what was typed after it."""
+    opening = screen.opening
+    open_chat(screen, chat, text)
+    screen.opening = opening
 
 
 # ---- what an answer tells besides: the changes that it confirms come as events

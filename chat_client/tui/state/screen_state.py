@@ -98,9 +98,8 @@ class ScreenState:
         self.view: View | None = None
         self.dialogs = Dialogs()
         self.composer = Composer()
-        self.opening: TypedRequest | ThreadRequest | None = (
-            None  # the last one that opens something once it is answered
-        )
+        # The last one that opens something once it is answered, unless a key or a command has led elsewhere since.
+        self.opening: TypedRequest | ThreadRequest | None = None
         self.chosen_in: Feed | None = None  # keys act on its selected message, as long as it is the one that is shown
         self.reading = ReadTracking()
         self.unsent: dict[str, Unsent] = {}  # by their keys

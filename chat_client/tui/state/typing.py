@@ -102,11 +102,9 @@ def _doubt(screen: ScreenState) -> str | None:
     opening = screen.opening
     if (gone := screen.chats.removed_from) is not None and screen.thread is None:
         return f"you are no longer in {safe(gone)}"
-    if opening is None or opening.chat != screen.chats.open_name:
-        return None
     if isinstance(opening, ThreadRequest):
         return f"/thread {opening.id} opens a thread"
-    return f"{opening.line} opens another chat"
+    return f"{opening.line} opens another chat" if opening is not None else None
 
 
 def _is_open(screen: ScreenState) -> bool:

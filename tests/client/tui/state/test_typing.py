@@ -23,12 +23,12 @@ from chat_client.tui.state.effects import (
     UploadFile,
 )
 from chat_client.tui.state.front_end import named_chat
-from chat_client.tui.state.replies import take_refusal
+from chat_client.tui.state.replies import take_answer, take_refusal
 from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.typing import answer_question, paste, submit, type_anyway
 from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import Expired, ThreadShown
-from chat_server.protocol.rooms import ChatInfo, TopicChanged
+from chat_server.protocol.rooms import ChatCreated, ChatInfo, TopicChanged
 from tests.client.people import Me, said
 
 
@@ -374,6 +374,30 @@ def test_what_is_typed_right_behind_what_opens_a_chat_goes_nowhere_else_unasked(
     navigation.open_chat(me.screen, "@bob")
     assert submit(me.screen, "for you")
     assert len(me.wanted(PostMessage)) == 2
+
+
+def test_of_chats_that_are_opened_one_right_behind_the_other_the_last_is_open() -> None:
+    me = ready()
+    for name in ("#a", "#b", "#c"):
+        assert submit(me.screen, f"/create_chat {name}")
+    asked = me.wanted(Run)
+    for name, run in zip(("#a", "#b", "#c"), asked, strict=True):
+        assert not submit(me.screen, "only for #c")
+        answer_question(me.screen, False)
+        take_answer(me.screen, run.why, "create_chat", [], ChatCreated(name), me.now)
+        assert me.screen.flash is None
+    assert me.screen.chats.open_name == "#c"
+    assert submit(me.screen, "only for #c")
+    assert [post.arguments["target"] for post in me.wanted(PostMessage)] == ["#c"]
+
+
+def test_whoever_goes_to_a_chat_by_a_key_stays_there() -> None:
+    me = ready()
+    submit(me.screen, "/create_chat #a")
+    (asked,) = me.wanted(Run)
+    navigation.open_chat(me.screen, "#ours")
+    take_answer(me.screen, asked.why, "create_chat", [], ChatCreated("#a"), me.now)
+    assert me.screen.chats.open_name == "#ours" and "/open #a" in me.text("bar")
 
 
 def test_what_is_typed_right_behind_what_opens_a_thread_goes_nowhere_else_unasked() -> None:

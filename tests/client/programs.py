@@ -20,12 +20,11 @@ class Program:
         process: Forked | subprocess.Popen[bytes],
         stdin: asyncio.WriteTransport,
         out: asyncio.StreamReader,
-        stop_reading: Callable[[], None],
+        reading: asyncio.ReadTransport,
         error: asyncio.StreamReader,
     ) -> None:
         self._process = process
-        self._stdin, self._out, self._error = stdin, out, error
-        self.stop_reading = stop_reading  # as `head` does: what it writes from now on goes nowhere
+        self._stdin, self._out, self._reading, self._error = stdin, out, reading, error
         self.write, self.close_stdin = stdin.write, stdin.close
 
     @classmethod
@@ -37,7 +36,7 @@ class Program:
         stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
         out, reading = await _reader(process.stdout)
         error, _ = await _reader(process.stderr)
-        return cls(process, stdin, out, reading.close, error)
+        return cls(process, stdin, out, reading, error)
 
     async def line(self) -> str:
         async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -48,6 +47,12 @@ class Program:
         while part not in (line := await self.line()):
             assert line, f"the program ended before it said {part!r}: {await self.end()}"
         return line
+
+    async def stop_reading(self) -> None:
+        """As `head` does: what it writes from now on goes nowhere."""
+        self._reading.close()
+        # Its end of the pipe is closed by the loop, which may be later than the program writes its next line.
+        await self._out.read()
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

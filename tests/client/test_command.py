@@ -163,7 +163,7 @@ async def test_follow_as_text(home: Home) -> None:
     await signed_in(home, "bob")
     await alice.ok("/send bob psst")
     assert re.fullmatch(r"\[\d\d:\d\d:\d\d\] @alice: psst \(#1\)", await follower.line())
-    follower.stop_reading()
+    await follower.stop_reading()
     await alice.ok("/send_all nobody reads this")
     assert await follower.end() == (0, "", "")
 

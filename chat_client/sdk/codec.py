@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from chat_client.sdk.errors import UNCERTAIN, Refused
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.sdk.local_time import local_text
-from chat_server.protocol import ANY_EVENT, EVENTS
+from chat_server.protocol import EVENTS, decode_event
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Closing
 from chat_server.protocol.table import TABLE
@@ -36,7 +36,6 @@ class Line(Struct, frozen=True):
 
 
 _head = Decoder(_Head).decode
-_event: Callable[[bytes], Event] = Decoder(ANY_EVENT).decode
 _fields = Decoder(dict[str, Any]).decode
 _events = {each.__struct_config__.tag for each in EVENTS}
 _encode = Encoder().encode
@@ -83,7 +82,7 @@ def _refused(line: bytes, now: float) -> Refused:
 
 def _known_event(line: bytes, now: float) -> Event:
     try:
-        event = _event(line)
+        event = decode_event(line)
         return replace(event, reason=local_text(event.reason, {}, now)) if isinstance(event, Closing) else event
     except msgspec.ValidationError as error:
         return _unknown(str(_fields(line)["type"]), line, str(error))

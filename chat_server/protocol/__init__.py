@@ -3,7 +3,10 @@
 It is the only part of the server that a client may import. Each topic is a file with its commands, replies and events.
 """
 
-from typing import Any, Union  # noqa: I001 (in this order the commands stand in the table, and so in the help)
+from collections.abc import Callable  # noqa: I001 (in this order the commands stand in the table, and so in the help)
+from typing import Any, Union
+
+from msgspec.json import Decoder
 
 from chat_server.protocol import (
     rooms,
@@ -21,10 +24,12 @@ from chat_server.protocol.base import Event
 PROTOCOL_VERSION = 1
 # Every event that the server sends. A client adds events of its own, which no server sends.
 EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
-ANY_EVENT: Any = Union[EVENTS]  # noqa: UP007 (there is no other way to write it)
+_any_event: Any = Union[EVENTS]  # noqa: UP007 (there is no other way to write it)
+# From JSON. Raises msgspec.DecodeError.
+decode_event: Callable[[bytes], Event] = Decoder(_any_event).decode
 
 __all__ = [
-    "ANY_EVENT", "EVENTS", "PROTOCOL_VERSION",
-    "accounts", "connection", "control", "files", "messages", "operators", "people",
+    "EVENTS", "PROTOCOL_VERSION",
+    "accounts", "connection", "control", "decode_event", "files", "messages", "operators", "people",
     "rooms",
 ]  # fmt: skip

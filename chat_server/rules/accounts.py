@@ -17,11 +17,11 @@ from chat_server.log.entries import (
     SetPassword,
     UseTokens,
 )
+from chat_server.protocol import decode_event
 from chat_server.protocol.accounts import AccountDeleted, ActiveBan, PasswordSet, SignedIn, SignedOut
 from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Notice
-from chat_server.protocol.formats import json
 from chat_server.protocol.names import Name
 from chat_server.protocol.people import Limit, PreferencesTold, Status, StatusReport, Who, WhoReport
 from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
@@ -282,7 +282,7 @@ def welcome(view: View, command: Welcome) -> Answer:
         ranges = [Range(each.chat_id, each.name, each.read_id, command.up_to) for each in memberships]
         yield from message_pages.load_new(view.db, ranges, not_by=view.user_id)
     kept = notices.of_user(view.db, view.user_id, NOTICES_MAX)
-    page += [json.decode_event(event) for _, event in kept]
+    page += [decode_event(event) for _, event in kept]
     history = state.load(view.db).history
     assert history is not None
     reply = SignedIn(

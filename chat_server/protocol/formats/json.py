@@ -1,13 +1,11 @@
 """The JSON format, for programs. The fields are those of the classes; absent ones are left out."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec.json import Decoder, Encoder
+from msgspec.json import Encoder
 
 from chat_server.errors import UNDECODABLE, Refusal
-from chat_server.protocol import ANY_EVENT
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Command, Event, Reply, Spec
 from chat_server.protocol.formats.format import LABEL, Format, Head, read_value, usage_refusal
@@ -16,8 +14,6 @@ from chat_server.protocol.sanitize import clean
 _JSON_NAMES = {str: "a string", int: "a number", bool: "a boolean"}
 UNKNOWN_NAMED_MAX = 3
 _encode = Encoder().encode
-# Raises msgspec.DecodeError.
-decode_event: Callable[[bytes], Event] = Decoder(ANY_EVENT).decode
 
 
 class JsonFormat(Format):

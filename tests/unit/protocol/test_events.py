@@ -2,10 +2,9 @@
 
 import pytest
 
-from chat_server.protocol import EVENTS
+from chat_server.protocol import EVENTS, decode_event
 from chat_server.protocol.base import Event
 from chat_server.protocol.formats import JSON, TEXT
-from chat_server.protocol.formats.json import decode_event
 from tests.unit.protocol.events import TABLE
 
 TODAY = "2026-11-21"

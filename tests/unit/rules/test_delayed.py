@@ -1,8 +1,8 @@
 import pytest
 
 from chat_server.log.entries import MACHINE, CloseAccount, ForgetNotices
+from chat_server.protocol import decode_event
 from chat_server.protocol.arguments import Duration, Username
-from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.messages import (
     DelayedCancelled,
     DelayedFailed,

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
-from chat_server.protocol import EVENTS
+from chat_server.protocol import EVENTS, decode_event
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Pong
 from chat_server.protocol.formats import FORMATS, JSON, Format
-from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.messages import Message
 from tests.unit.protocol.samples import REPLIES, samples
 from tests.unit.strategies import cleaned

@@ -29,6 +29,8 @@ __all__ = ["CancelledError", "Clock", "Future", "Mutex", "Runtime", "SystemRunti
 
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
+Call = Callable[..., object]
+AnyFuture = Future[R] | ThreadFuture[R]
 
 # Between threads; on the loop nothing needs one.
 Mutex = threading.Lock
@@ -199,13 +201,13 @@ class _Threads:
         self._refuse_closed()
         loop = asyncio.get_running_loop()
         future: Future[R] = loop.create_future()
-        self._jobs.put(partial(_do, loop, future, function, args))
+        self._jobs.put(partial(_do, loop.call_soon_threadsafe, future, function, args))
         return future
 
     def run_blocking(self, function: Callable[[*Args], R], *args: *Args) -> R:
         self._refuse_closed()
         done: ThreadFuture[R] = ThreadFuture()
-        self._jobs.put(partial(_do_blocking, done, function, args))
+        self._jobs.put(partial(_do, _call_here, done, function, args))
         return done.result()
 
     def close(self) -> None:
@@ -228,39 +230,37 @@ def _work(jobs: SimpleQueue[Callable[[], None] | None]) -> None:
         del job
 
 
-def _do(loop: asyncio.AbstractEventLoop, future: Future[R], function: Callable[[*Args], R], args: tuple[*Args]) -> None:
+def _do(call: Call, future: AnyFuture[R], function: Callable[[*Args], R], args: tuple[*Args]) -> None:
+    """Do a job. `call` calls what settles its future, on the thread that the future belongs to."""
     if future.cancelled():
         return
     try:
         result = function(*args)
     except BaseException as error:
-        _tell(loop, future, _set_exception, error)
+        _tell(call, _set_exception, future, error)
     else:
-        _tell(loop, future, _set_result, result)
+        _tell(call, _set_result, future, result)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, future: Future[R], how: Callable[[Future[R], Any], None], what: Any) -> None:
+def _tell(call: Call, settle: Call, future: AnyFuture[R], outcome: object) -> None:
     # Nobody waits for it any more where the loop is closed.
     with suppress(RuntimeError):
-        loop.call_soon_threadsafe(how, future, what)
+        call(settle, future, outcome)
 
 
-def _set_result(future: Future[R], result: R) -> None:
+def _call_here(settle: Call, future: ThreadFuture[R], outcome: object) -> None:
+    settle(future, outcome)
+
+
+def _set_result(future: AnyFuture[R], result: R) -> None:
     if not future.done():
         future.set_result(result)
 
 
-def _set_exception(future: Future[R], error: BaseException) -> None:
+def _set_exception(future: AnyFuture[R], error: BaseException) -> None:
     if not future.done():
         # As from Python 3.12 on: before, a future refused it, and was waited for for good.
         future.set_exception(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
-
-
-def _do_blocking(done: ThreadFuture[R], function: Callable[[*Args], R], args: tuple[*Args]) -> None:
-    try:
-        done.set_result(function(*args))
-    except BaseException as error:
-        done.set_exception(error)
 
 
 def thread_refused(error: RuntimeError) -> StartError:

@@ -117,6 +117,11 @@ def test_no_job_is_waited_for_that_nobody_does(caplog: pytest.LogCaptureFixture)
                     await worker.run(_raise, ends)
             with pytest.raises(RuntimeError, match="StopIteration"):
                 await worker.run(next, iter(()))
+            for ends in (SystemExit, KeyboardInterrupt):
+                with pytest.raises(ends):
+                    worker.run_blocking(_raise, ends)
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                worker.run_blocking(next, iter(()))
             assert await worker.run(int, "5") == 5
             waiting = worker.run(int, "6")
             worker.close()

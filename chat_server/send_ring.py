@@ -44,7 +44,7 @@ def open_write_to_all(write_now: WriteNow) -> WriteToAll:
     """The way to write to many sockets; tests have a `write_now` of their own, without real ones."""
     if write_now is os.write:
         with suppress(OSError):
-            return partial(_write_by_number, SendRing())
+            return partial(_write_by_ring_if_many, SendRing())
     return partial(write_one_by_one, write_now)
 
 
@@ -63,7 +63,7 @@ def write_one_by_one(write_now: WriteNow, descriptors: Iterable[int], data: byte
     return short
 
 
-def _write_by_number(ring: "SendRing", descriptors: Collection[int], data: bytes) -> dict[int, int]:
+def _write_by_ring_if_many(ring: "SendRing", descriptors: Collection[int], data: bytes) -> dict[int, int]:
     """See `WriteToAll`."""
     if len(descriptors) <= _FEW:
         return write_one_by_one(os.write, descriptors, data)

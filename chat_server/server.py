@@ -8,7 +8,6 @@ import signal
 import socket
 import ssl
 import sys
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +91,6 @@ class Server:
         self._member: ClusterNode | None = None
         self._processes: NodeProcesses | None = None
         self._claims: list[socket.socket] = []
-        self._refused: Counter[str] = Counter()
 
     async def _open_member(self) -> ClusterNode:
         """Raises StartError."""
@@ -130,6 +128,12 @@ class Server:
         self._outlook = Outlook(runtime, self.node.space, self._warn_operators)
         self._look_at_certificate()
         self._sessions = Sessions(runtime, self.node, settings, self._actions)
+        self._acceptor = Acceptor(
+            self._open,
+            self._connections_max,
+            settings.connections_per_address,
+            why_banned=lambda address: self.node.doorkeeper.why_not(address, self.node.time.now()),
+        )
         asides: dict[type, Callable[[], Coroutine[None, None, Reply]]] = {Reload: self._answer_reload}
         if self._member is not None:
             asides[Verify] = self._member.verification.verify
@@ -144,7 +148,7 @@ class Server:
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is given the start lines. Raises StartError."""
         await self._start_node()
-        acceptor = self._acceptor = self._begin_to_accept()
+        self._begin_to_accept()
         self._control.open()
         self._handle_signals()
         running = self._runtime.spawn(self.node.run())
@@ -164,7 +168,7 @@ class Server:
         try:
             await self._stop.wait()
             self._manager.tell_stopping()
-            acceptor.close()
+            self._acceptor.close()
             await self._sessions.finish(running)
         finally:
             self._control.close()
@@ -187,26 +191,18 @@ class Server:
             log.critical("the node failed: this is a bug", exc_info=bug)
             raise StartError("stopped by a mistake of the server, which is logged above")
 
-    def _begin_to_accept(self) -> Acceptor:
+    def _begin_to_accept(self) -> None:
         """Raises StartError."""
         if self._settings.reuse_port:
             self._claims = claim_shared((*self._plain, *self._tls), self.node.history)
-        acceptor = Acceptor(
-            self._open,
-            self._connections_max,
-            self._settings.connections_per_address,
-            why_banned=lambda address: self.node.doorkeeper.why_not(address, self.node.time.now()),
-            refused=self._refused,
-        )
         self.node.on_bans = self._sessions.close_banned
         for sock in self._plain:
-            acceptor.listen(sock, None)
+            self._acceptor.listen(sock, None)
         for sock in self._tls:
-            acceptor.listen(sock, self._tls_context)
+            self._acceptor.listen(sock, self._tls_context)
         if self._settings.reuse_port:
             for sock in (*self._plain, *self._tls):
                 sock.listen(BACKLOG)
-        return acceptor
 
     def _handle_signals(self) -> None:
         handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._take_hangup}
@@ -368,8 +364,8 @@ class Server:
         }
         counters = {
             "deliveries": self.node.delivery.feed.deliveries,
-            "connections_refused": self._refused["busy"],
-            "connections_banned": self._refused["banned"],
+            "connections_refused": self._acceptor.refused["busy"],
+            "connections_banned": self._acceptor.refused["banned"],
             "file_bytes_received": blobs.bytes_received,
             "file_bytes_sent": blobs.bytes_sent,
             **(self._member.numbers.counters() if self._member else {}),

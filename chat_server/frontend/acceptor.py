@@ -72,7 +72,7 @@ def limit_connections(wanted: int) -> int:
 class Acceptor:
     """Accepts at most `most` connections, and `most_of_network` from one address; None means any number.
 
-    `spare` open files stay free for others. `refused` counts connections that are refused, by code.
+    `spare` open files stay free for others.
     """
 
     def __init__(
@@ -83,20 +83,19 @@ class Acceptor:
         *,
         spare: int = SPARE_DESCRIPTORS,
         why_banned: WhyBanned = lambda address: None,
-        refused: Counter[str] | None = None,
     ) -> None:
         self.count = 0
+        self.refused: Counter[str] = Counter()  # connections, by the code that they were told
         self._open = open
         self._most = most
         self._most_of_network = most_of_network
         self._spare = spare
         self._why_banned = why_banned
         self._of_network: Counter[str] = Counter()
-        self._refused = Counter() if refused is None else refused
         self._listening: dict[socket.socket, ssl.SSLContext | None] = {}
         self._pause: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._refusals = 0
+        self._being_refused = 0
 
     def limit(self, most: int, most_of_network: int | None) -> None:
         """Accept so many from now on. Nobody who is connected is cut."""
@@ -198,15 +197,15 @@ class Acceptor:
     # ---- connections that are refused
 
     def _refuse(self, sock: socket.socket, context: ssl.SSLContext | None, why: Closing) -> None:
-        self._refused[why.code] += 1
-        if self._refusals >= REFUSALS_MAX:
+        self.refused[why.code] += 1
+        if self._being_refused >= REFUSALS_MAX:
             if context is None:
                 # Nothing was sent before, so the kernel takes the line at once even if nobody reads it.
                 with contextlib.suppress(OSError):
                     sock.send(_refusal_line(why))
             sock.close()
             return
-        self._refusals += 1
+        self._being_refused += 1
         self._start(self._send_refusal(sock, context, why))
 
     async def _send_refusal(self, sock: socket.socket, context: ssl.SSLContext | None, why: Closing) -> None:
@@ -220,7 +219,7 @@ class Acceptor:
         except OSError:
             pass
         finally:
-            self._refusals -= 1
+            self._being_refused -= 1
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -154,7 +154,8 @@ async def test_refused_connections_stay_only_while_they_are_few(meet: Meet, monk
     peers = meet(0)
     for _ in range(20):
         assert (await peers.refused()).startswith(b"* closing: the server has all the 0 connections")
-        assert peers.acceptor._refusals <= 2
+        assert peers.acceptor._being_refused <= 2
+    assert peers.acceptor.refused == {"busy": 20}
 
 
 @pytest.mark.parametrize("how", ["the kernel has none", "few are left"])
@@ -194,6 +195,7 @@ async def test_a_banned_address_is_told_so_and_takes_no_place() -> None:
     peers = Peers(Acceptor(lambda _, release: Greeting(release), 1, None, why_banned=banned.get), None)
     assert await peers.refused() == b"* closing: your address is banned: bots\n"
     assert peers.acceptor.count == 0
+    assert peers.acceptor.refused == {"banned": 1}
     banned.clear()
     assert await (await peers.connect()).readline() == b"hello\n"
     peers.acceptor.close()

@@ -165,7 +165,9 @@ class _Collector:
         for name, value in self._gauges.items():
             yield GaugeMetricFamily(f"chat_{name}", GAUGES[name], value)
         for name, help in COUNTERS.items():
-            yield CounterMetricFamily(f"chat_{name}", help, self._counters.get(name, 0))
+            # A lone server has none of the cluster's.
+            if name in self._counters or not name.startswith("cluster_"):
+                yield CounterMetricFamily(f"chat_{name}", help, self._counters.get(name, 0))
         refused = CounterMetricFamily("chat_refusals", "Commands that this node refused, by code.", labels=["code"])
         for code, count in sorted(self._refusals.items()):
             refused.add_metric([code], count)

@@ -17,7 +17,7 @@ from chat_client.common.local_commands import LOCAL
 from chat_client.settings import FILE_KEYS, option_parser
 from chat_client.tui.sections import SECTIONS
 from chat_server.errors import CODES
-from chat_server.metrics import GAUGES, Metrics
+from chat_server.metrics import COUNTERS, GAUGES, Metrics
 from chat_server.protocol import EVENTS, PROTOCOL_VERSION
 from chat_server.protocol.messages import Message
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
@@ -345,7 +345,7 @@ def test_lines_are_short(path: Path) -> None:
 def metric_names() -> set[str]:
     """The names that the server gives its metrics, those of the client library left out."""
     metrics = Metrics(0)
-    text = metrics.render(dict.fromkeys(GAUGES, 1.0), {}, {"internal": 1}).decode()
+    text = metrics.render(dict.fromkeys(GAUGES, 1.0), dict.fromkeys(COUNTERS, 1), {"internal": 1}).decode()
     return {name for name in re.findall(r"^# HELP (\S+)", text, re.MULTILINE) if name.startswith("chat_")}
 
 

@@ -13,7 +13,7 @@ def test_the_client_library_reads_what_was_counted() -> None:
     metrics.count_batch(100, 0.006, 0.0007, 99, {"messages_expired": 3})
     metrics.count_batch(1, 0.0004, 0.0002, 0, {"messages_expired": 2, "files": 1})
     gauges = {name: 7.0 for name in GAUGES if name != "start_time_seconds"}
-    counters = {"deliveries": 400, "file_bytes_sent": 5}
+    counters = {"deliveries": 400, "file_bytes_sent": 5, "cluster_strays": 0}
     found = samples(metrics.render(gauges, counters, {"banned": 2, "too_fast": 1}))
     assert found["chat_start_time_seconds"] == NOON_MS / 1000
     assert all(found[f"chat_{name}"] == 7 for name in gauges)

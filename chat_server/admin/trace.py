@@ -1,6 +1,6 @@
 """`chat-server trace`: the way of a message, a user or a session through the log.
 
-It reads the lines that `action_log` writes, in each of their forms, also behind what journalctl puts before them. The
+It reads the lines that `action_log` writes, in each of their forms, also as journalctl shows them in one line each. The
 files are read from the oldest to the newest, line by line, so that their size does not matter.
 """
 
@@ -18,10 +18,14 @@ import msgspec
 from chat_server.errors import StartError
 from chat_server.log_file import rotated
 from chat_server.protocol.names import fold
+from chat_server.protocol.times import iso
 
 KINDS = ("action", "batch", "expired", "act")
 _TEXT = re.compile(rf"^(?P<before>.*?)(?:<\d>)?(?:INFO )?(?P<kind>{'|'.join(KINDS)}) (?P<fields>[a-z_]+=.*)$")
 _JSON = re.compile(r"^(?P<before>.*?)(?:<\d>)?(?P<line>\{.*\})$")
+# What `journalctl -o verbose`, `export` and `json-pretty` write before a message; its time is on another line.
+_FIELD_OF_ITS_OWN = re.compile(r'\s*(MESSAGE=|"MESSAGE" : ")')
+_MICROSECONDS = re.compile(r"\d{1,17}", re.ASCII)
 _HOW = {
     "delayed": "a delayed message whose time had come",
     "unanswered": "its connection was gone before the answer",
@@ -43,19 +47,33 @@ class LoggedLine(NamedTuple):
 
 
 def parse(text: str) -> LoggedLine | None:
-    """Return a line of the log that is about an action, a batch or what expired; None for any other."""
+    """Return a line of the log that is about an action, a batch or what expired; None for any other.
+
+    Raises StartError where it is a part of an entry of the journal.
+    """
     if (match := _JSON.match(text)) is not None:
         try:
             fields: Any = msgspec.json.decode(match["line"])
         except msgspec.DecodeError:
             fields = None
+        if isinstance(fields, dict) and "MESSAGE" in fields:
+            return parse(_journal_line(fields))
         if isinstance(fields, dict) and ("do" in fields or fields.get("fact") in KINDS):
             kind = fields.get("fact", "action")
             words = {name: str(value) for name, value in fields.items() if value is not None}
             return LoggedLine(words.get("at", match["before"].rstrip(": ")), kind, words)
     if (match := _TEXT.match(text)) is not None:
+        if _FIELD_OF_ITS_OWN.fullmatch(match["before"]):
+            raise StartError("the journal is read one entry a line: by journalctl -u chat-server, or with -o json")
         return LoggedLine(match["before"].rstrip(": "), match["kind"], dict(_FIELD.findall(match["fields"])))
     return None
+
+
+def _journal_line(entry: dict[str, Any]) -> str:
+    """Return the line that an entry of `journalctl -o json` has, behind its time."""
+    microseconds = str(entry.get("__REALTIME_TIMESTAMP", ""))
+    at = f"{iso(int(microseconds) // 1000)} " if _MICROSECONDS.fullmatch(microseconds) else ""
+    return f"{at}{entry['MESSAGE']}"
 
 
 def in_ranges(number: int, ranges: str) -> bool:

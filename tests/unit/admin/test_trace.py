@@ -4,6 +4,7 @@ import gzip
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,42 @@ async def test_a_log_without_times_is_one_all_the_same() -> None:
     assert told == ["  came in by send_all, by anna, session 3 from ::1: ok after 1.2 ms"]
     with pytest.raises(StartError, match="@bob did nothing that the log has, from a time that is not told to"):
         trace.trace("@bob", [line], told.append)
+
+
+@pytest.mark.parametrize("begin", ["", "data: ", "\x1e"], ids=["json", "json-sse", "json-seq"])
+@pytest.mark.parametrize("json", [False, True])
+async def test_entries_of_the_journal_as_json(json: bool, begin: str) -> None:
+    runtime, stream = FakeRuntime(), io.StringIO()
+    log = ActionLog(runtime, LineForm(runtime, json=json, for_journal=True), enabled=True, stream=stream)
+    log.add("anna", "send_all", "ok", 0.0012, 3, "192.0.2.1", 7)
+    log.add_batch("9", "", "5-7", 3, "2,3,4", 0.0004)
+    log.flush()
+    messages: list[object] = [line.removeprefix("<6>") for line in stream.getvalue().splitlines()]
+    messages = [*messages, "another line", None, [1, 2], {"MESSAGE": 1}]
+    entries = [
+        {
+            "PRIORITY": "6",
+            "__REALTIME_TIMESTAMP": f"{1000 * runtime.now_ms() + number}",
+            "MESSAGE": message,
+            "_PID": "5",
+        }
+        for number, message in enumerate(messages)
+    ]
+    told: list[str] = []
+    trace.trace("#7", [begin + msgspec.json.encode(entry).decode() for entry in entries], told.append)
+    assert told == [
+        "2026-11-21T12:00:00.000Z  came in by send_all, by anna, session 3 from 192.0.2.1: ok after 1.2 ms",
+        "2026-11-21T12:00:00.000Z  on disk as seq 7 with batch 9 (commands: 3, commit: 0.4 ms); connections told: 4",
+    ]
+
+
+@pytest.mark.parametrize(
+    "before", ["    MESSAGE=", "MESSAGE=", '\t"MESSAGE" : "'], ids=["verbose", "export", "json-pretty"]
+)
+def test_an_entry_of_the_journal_on_several_lines_is_refused(before: str) -> None:
+    line = f'{before}action user=anna session=3 address=::1 do=send_all result=ok ms=1.2 id=7",'
+    with pytest.raises(StartError, match="with -o json"):
+        trace.trace("#7", [line], lambda told: None)
 
 
 async def test_a_log_of_two_chats_says_where_the_second_begins() -> None:
@@ -149,6 +186,7 @@ def test_ids_are_in_their_ranges_and_no_other(ids: set[int]) -> None:
 def test_any_line_is_read_or_passed_over(text: str) -> None:
     trace.parse(text)
     trace.parse(f"2026-11-21T12:00:00.000Z INFO batch seq={text}")
+    trace.parse(f'{{"MESSAGE":"action do=x {text}","__REALTIME_TIMESTAMP":"{text}"}}')
     for line in (trace.parse(f'{{"fact":"batch","seq":"{text}"}}'), trace.parse(f"batch seq={text} to={text}")):
         if line is not None:
             list(trace.telling("#1").feed(line))

@@ -49,7 +49,7 @@ class LoggedLine(NamedTuple):
 def parse(text: str) -> LoggedLine | None:
     """Return a line of the log that is about an action, a batch or what expired; None for any other.
 
-    Raises StartError where it is a part of an entry of the journal.
+    Raises StartError where the journal was read in a form that has it in parts, or not whole.
     """
     if (match := _JSON.match(text)) is not None:
         try:
@@ -64,13 +64,16 @@ def parse(text: str) -> LoggedLine | None:
             return LoggedLine(words.get("at", match["before"].rstrip(": ")), kind, words)
     if (match := _TEXT.match(text)) is not None:
         if _FIELD_OF_ITS_OWN.fullmatch(match["before"]):
-            raise StartError("the journal is read one entry a line: by journalctl -u chat-server, or with -o json")
+            raise StartError("the journal is read one entry a line: by journalctl -u chat-server, or -o json --all")
         return LoggedLine(match["before"].rstrip(": "), match["kind"], dict(_FIELD.findall(match["fields"])))
     return None
 
 
 def _journal_line(entry: dict[str, Any]) -> str:
-    """Return the line that an entry of `journalctl -o json` has, behind its time."""
+    """Return the line that an entry of `journalctl -o json` has, behind its time. Raises StartError."""
+    if entry["MESSAGE"] is None:
+        # Longer than 4,096 bytes: the line of a batch may be.
+        raise StartError("the journal's longest lines are left out: add --all to journalctl -o json")
     microseconds = str(entry.get("__REALTIME_TIMESTAMP", ""))
     at = f"{iso(int(microseconds) // 1000)} " if _MICROSECONDS.fullmatch(microseconds) else ""
     return f"{at}{entry['MESSAGE']}"

@@ -66,7 +66,7 @@ async def test_entries_of_the_journal_as_json(json: bool, begin: str) -> None:
     log.add_batch("9", "", "5-7", 3, "2,3,4", 0.0004)
     log.flush()
     messages: list[object] = [line.removeprefix("<6>") for line in stream.getvalue().splitlines()]
-    messages = [*messages, "another line", None, [1, 2], {"MESSAGE": 1}]
+    messages = [*messages, "another line", [1, 2], {"MESSAGE": 1}]
     entries = [
         {
             "PRIORITY": "6",
@@ -89,8 +89,13 @@ async def test_entries_of_the_journal_as_json(json: bool, begin: str) -> None:
 )
 def test_an_entry_of_the_journal_on_several_lines_is_refused(before: str) -> None:
     line = f'{before}action user=anna session=3 address=::1 do=send_all result=ok ms=1.2 id=7",'
-    with pytest.raises(StartError, match="with -o json"):
+    with pytest.raises(StartError, match="or -o json --all"):
         trace.trace("#7", [line], lambda told: None)
+
+
+def test_a_line_that_the_journal_left_out_is_said() -> None:
+    with pytest.raises(StartError, match="add --all"):
+        trace.trace("#7", ['{"MESSAGE":null}'], lambda told: None)
 
 
 async def test_a_log_of_two_chats_says_where_the_second_begins() -> None:

@@ -36,7 +36,8 @@ def _rows(document: str, *heads: str) -> Iterator[dict[str, str]]:
 
 def _escaped(text: str) -> str:
     """Text as roff takes it, which knows ASCII alone, and a backslash as a mark of its own."""
-    text = text.replace("\\", "\\e")
+    # A terminal in the locale C has no ellipsis, and would show nothing.
+    text = text.replace("\\", "\\e").replace("…", "...")
     return "".join(char if char.isascii() else f"\\[u{ord(char):04X}]" for char in text)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chat_server.protocol.table import TABLE
 from tests.conformance.conftest import Start
-from tests.conformance.operating import SECRET, done, json_operator, refused
+from tests.conformance.operating import SECRET, done, json_operator, refused, text_operator
 
 LINES = {
     "ban": "/ban bob", "unban": "/unban bob", "ban_address": "/ban_address 192.0.2.7",
@@ -29,6 +29,7 @@ async def test_only_operators_may(start: Start) -> None:
     for line in LINES.values():
         assert await boss.code(line) == "ok", line
     assert (await boss.ok("/status"))["operator"] is True
+    assert (await (await text_operator(chat)).ok("/status")).startswith("you are boss, an operator; ")
 
 
 @pytest.mark.parametrize("how", ["option", "environment", "file"])

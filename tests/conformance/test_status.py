@@ -47,6 +47,7 @@ async def test_text(start: Start) -> None:
     assert reply == "+ you are alice; 3 online, 0 offline"
     assert lines[:2] == ["  online: alice, bob, carol", "  offline: nobody"]
     assert [line.split()[-3:] for line in lines[2:4]] == [["main:", "all", "read"], ["@bob:", "all", "read"]]
+    assert (await alice.command("/status carol"))[0][:2] == ["  online: nobody", "  offline: nobody"]
 
 
 async def test_online_is_told_of_all_users_connections(chat: Chat) -> None:

@@ -1,5 +1,6 @@
 """The manual pages have the lists that the code and the documents have now, and are what `man` and mandoc take."""
 
+import os
 import re
 import runpy
 import shutil
@@ -32,11 +33,21 @@ def test_every_key_has_its_place_in_the_page_of_the_configuration() -> None:
 
 
 @each_page
-@pytest.mark.parametrize("command", [["mandoc", "-T", "lint"], ["man", "--warnings=w", "-l"]], ids=lambda each: each[0])
-def test_nothing_about_a_page_is_doubtful(page: Path, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "locale"),
+    [
+        (["mandoc", "-T", "lint"], "C.UTF-8"),
+        (["man", "--warnings=w", "-l"], "C.UTF-8"),
+        (["man", "--warnings=w", "-l"], "C"),
+    ],
+    ids=["mandoc", "man", "man in ASCII"],
+)
+def test_nothing_about_a_page_is_doubtful(page: Path, command: list[str], locale: str) -> None:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
-    done = subprocess.run([*command, page], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*command, page], env={**os.environ, "LC_ALL": locale}, capture_output=True, text=True, timeout=60
+    )
     told = done.stderr if command[0] == "man" else done.stdout + done.stderr
     # Whether the other pages are installed on this machine does not matter.
     lines = [

@@ -106,7 +106,7 @@ _LIMITS = {
 
 def _status(reply: people.StatusReport, now: str) -> _Rendered:
     items = [
-        f"online: {', '.join(_with_away(reply, reply.active))}",
+        f"online: {', '.join(_with_away(reply, reply.active)) or 'nobody'}",
         f"offline: {', '.join(_with_away(reply, reply.inactive)) or 'nobody'}",
         *(_chat(chat) for chat in reply.chats),
     ]
@@ -125,7 +125,8 @@ def _status(reply: people.StatusReport, now: str) -> _Rendered:
         items.append(f"banned {describe_end(reply.ban.until, now)}: {reply.ban.reason}")
     more = f"; {reply.more} lists more" if reply.more else ""
     counts = f"{len(reply.active)} online, {len(reply.inactive)} offline"
-    return items, f"you are {reply.user}; {counts}{more}{_note(reply.note)}"
+    operator = ", an operator" if reply.operator else ""
+    return items, f"you are {reply.user}{operator}; {counts}{more}{_note(reply.note)}"
 
 
 def _note(note: str | None) -> str:

@@ -33,10 +33,18 @@ SIDES_IN_WORDS: dict[Sides, str] = {
 
 
 def open_chat(screen: ScreenState, name: str, text: str = "") -> None:
-    """Show this chat. `text` stands in the input, and stays as the draft of the chat that is left."""
+    """Go to this chat, by a key or a command. `text` stands in the input, and stays as the draft of the chat that is
+    left."""
+    screen.opening = None
+    screen.moves += 1
+    show_chat(screen, name, text)
+
+
+def show_chat(screen: ScreenState, name: str, text: str = "") -> None:
+    """Show this chat, and stay on the way to what was typed last."""
     chats, composer = screen.chats, screen.composer
     left = chats.open
-    screen.view = screen.opening = chats.removed_from = None
+    screen.view = chats.removed_from = None
     screen.dialogs.close()
     if name == chats.open_name:
         return
@@ -324,7 +332,7 @@ def open_thread(screen: ScreenState, id: int, typed: str = "") -> None:
     if not screen.session.is_online:
         screen.tell("error", "there is no connection")
         return
-    screen.opening = ThreadRequest(id, screen.chats.open_name, typed)
+    screen.opening = ThreadRequest(id, screen.chats.open_name, typed, screen.moves)
     screen.ask("thread", screen.opening, id=id)
 
 

@@ -13,7 +13,7 @@ from chat_client.sdk.events import OtherReply
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.history import give_up_page, take_page
-from chat_client.tui.state.navigation import mark_chat_read, open_chat, show_in_place
+from chat_client.tui.state.navigation import mark_chat_read, show_chat, show_in_place
 from chat_client.tui.state.notes import note, note_answer, note_quietly, withdraw_notes
 from chat_client.tui.state.quotes import quote_of
 from chat_client.tui.state.requests import (
@@ -42,8 +42,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
     messages = [line for line in lines if isinstance(line, Message)]
     _learn(screen, verb, reply)
     withdraw_notes(screen)
-    is_wanted = screen.opening is why
-    if is_wanted:
+    if screen.opening is why:
         screen.opening = None
     match why:
         case HistoryRequest():
@@ -64,9 +63,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
             screen.changes.remove(why)
             screen.tell("done", wording.reply(reply, verb, screen.now).done)
         case TypedRequest():
-            # Of several that were typed one right behind the other, the ones before the last lead away from its chat.
-            here = screen.chats.open_name if is_wanted else why.chat
-            _show_typed(screen, why, screen.hindrance(here), verb, messages, reply)
+            _show_typed(screen, why, verb, messages, reply)
 
 
 def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float) -> None:
@@ -124,7 +121,7 @@ def _show_time(screen: ScreenState, why: TimeRequest, messages: list[Message]) -
 
 def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message], reply: Reply) -> None:
     """Its chat is opened with it, so that all of the screen says where an answer goes."""
-    if (hindrance := screen.hindrance(why.chat, why.typed)) is not None:
+    if (hindrance := screen.hindrance(why)) is not None:
         screen.tell("info", f"{hindrance}: /thread {why.id} opens the thread when you are done")
         return
     feed = Feed(at_end=True)
@@ -132,7 +129,7 @@ def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message
     feed.at_start = True
     chat = str(structs.asdict(reply)["chat"])
     if chat != screen.chats.open_name:
-        open_chat(screen, chat, screen.composer.text)
+        show_chat(screen, chat, screen.composer.text)
     about = f" · {quote_of(messages[0])[1]}" if messages else ""
     screen.view = View(kind="thread", title=f"{chat} · thread{about}", feed=feed, root=why.id)
 
@@ -165,14 +162,13 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
         view.feed.at_start = view.more is None
 
 
-def _show_typed(
-    screen: ScreenState, why: TypedRequest, hindrance: str | None, verb: str, messages: list[Message], reply: Reply
-) -> None:
+def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: list[Message], reply: Reply) -> None:
     chat = structs.asdict(reply).get("chat")
+    hindrance = screen.hindrance(why)
     opens = isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked)
     if chat is not None and (opens or verb in ("get_chat_with", "messages")):
         if hindrance is None:
-            _open(screen, str(chat))
+            show_chat(screen, str(chat))
         elif screen.opening is None:
             screen.tell("info", f"{hindrance}: /open {safe(str(chat))} opens it when you are done", 10.0)
         return
@@ -181,7 +177,7 @@ def _show_typed(
         return
     if messages:
         if chat is not None and chat != screen.chats.open_name:
-            _open(screen, chat, screen.composer.text)  # what is typed below a chat's messages goes there
+            show_chat(screen, chat, screen.composer.text)  # what is typed below a chat's messages goes there
         _show_results(screen, ResultsRequest(why.line), messages, reply)
         return
     if isinstance(reply, SignedOut):
@@ -190,13 +186,6 @@ def _show_typed(
     # A chat that is left is gone before or after this: the answer must not go with it.
     where = "main" if isinstance(reply, ChatLeft) and reply.chat == why.chat else why.chat
     note_answer(screen, where, wording.reply(reply, verb, screen.now))
-
-
-def _open(screen: ScreenState, chat: str, text: str = "") -> None:
-    """Open it on the way to what was typed after it."""
-    opening = screen.opening
-    open_chat(screen, chat, text)
-    screen.opening = opening
 
 
 # ---- what an answer tells besides: the changes that it confirms come as events

@@ -30,11 +30,13 @@ class TimeRequest(Struct, frozen=True):
 
 
 class ThreadRequest(Struct, frozen=True):
-    """A message with its comments. `chat` was open, and `typed` stood in the line, when it was asked for."""
+    """A message with its comments. `chat` was open, and `typed` stood in the line, when it was asked for; `moves` is
+    that of the screen then."""
 
     id: int
     chat: str
     typed: str = ""
+    moves: int = 0
 
 
 class ResultsRequest(Struct, frozen=True):
@@ -56,10 +58,11 @@ class BackgroundRequest(Struct, frozen=True):
 
 
 class TypedRequest(Struct, frozen=True):
-    """Typed by the user in this chat: the answer is shown there."""
+    """Typed by the user in this chat: the answer is shown there. `moves` is that of the screen then."""
 
     chat: str
     line: str
+    moves: int = 0
 
 
 class ChangeRequest(Struct, frozen=True):

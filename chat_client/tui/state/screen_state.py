@@ -100,6 +100,7 @@ class ScreenState:
         self.composer = Composer()
         # The last one that opens something once it is answered, unless a key or a command has led elsewhere since.
         self.opening: TypedRequest | ThreadRequest | None = None
+        self.moves = 0  # how often a key or a command has led to a chat; answers, which come late, are not counted
         self.chosen_in: Feed | None = None  # keys act on its selected message, as long as it is the one that is shown
         self.reading = ReadTracking()
         self.unsent: dict[str, Unsent] = {}  # by their keys
@@ -160,12 +161,15 @@ class ScreenState:
         if not self.shows_results:
             self.feed.selected = None
 
-    def hindrance(self, chat: str, typed: str = "") -> str | None:
+    def hindrance(self, why: TypedRequest | ThreadRequest) -> str | None:
         """Why a late answer may not take another chat or view into sight: the user types on, or has gone to another
-        chat. `chat` was open, and `typed` the text of the line, when it was asked for."""
+        chat. The answers to what was typed before it have led on the way to it."""
+        typed = why.typed if isinstance(why, ThreadRequest) else ""
         if self.composer.text != typed or self.composer.target is not None or self.dialogs.is_open:
             return "you are typing"
-        return None if self.chats.open_name == chat else "you are elsewhere"
+        if self.is_choosing:
+            return "you have chosen a message"
+        return None if self.chats.open_name == why.chat or self.moves == why.moves else "you are elsewhere"
 
     # ---- messages
 
@@ -216,9 +220,9 @@ class ScreenState:
 
     def run(self, command: AskServer) -> None:
         """Have the server execute what was typed in the open chat."""
-        request = TypedRequest(self.chats.open_name, safe(command.line))
-        is_here = (command.arguments or {}).get("chat") == self.chats.open_name
-        if command.verb in OPENING and not is_here:
+        request = TypedRequest(self.chats.open_name, safe(command.line), self.moves)
+        stays = self.opening is None and (command.arguments or {}).get("chat") == self.chats.open_name
+        if command.verb in OPENING and not stays:
             self.opening = request
         self.do(Run(command, request))
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,12 @@ from chat_client.tui.state.effects import (
 )
 from chat_client.tui.state.front_end import named_chat
 from chat_client.tui.state.replies import take_answer, take_refusal
+from chat_client.tui.state.requests import ThreadRequest, TypedRequest
 from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.typing import answer_question, paste, submit, type_anyway
+from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.help import command_forms
-from chat_server.protocol.messages import Expired, ThreadShown
+from chat_server.protocol.messages import Expired, MessagesShown, ThreadShown
 from chat_server.protocol.rooms import ChatCreated, ChatInfo, TopicChanged
 from tests.client.people import Me, said
 
@@ -389,6 +392,65 @@ def test_of_chats_that_are_opened_one_right_behind_the_other_the_last_is_open() 
     assert me.screen.chats.open_name == "#c"
     assert submit(me.screen, "only for #c")
     assert [post.arguments["target"] for post in me.wanted(PostMessage)] == ["#c"]
+
+
+def _answer(me: Me, why: Any, line: str) -> None:
+    verb, _, name = line.removeprefix("/").partition(" ")
+    replies: dict[str, tuple[list[Event], Reply]] = {
+        "create_chat": ([], ChatCreated(name)),
+        "history": ([said(1, chat=name)], MessagesShown(name, 1)),
+        "messages": ([said(1, chat=name)], MessagesShown(name, 1)),
+        "thread": ([said(1, chat="main")], ThreadShown(1, "main", 0)),
+    }
+    take_answer(me.screen, why, verb, *replies[verb], me.now)
+
+
+LAST = {
+    "/create_chat #z": ("#z", None),
+    "/history #ours": ("#ours", "/history #ours"),
+    "/history main": ("main", "/history main"),
+    "/messages main": ("main", None),
+    "/thread 1": ("main", "main · thread · text 1"),
+}
+
+
+@pytest.mark.parametrize("middle", LAST)
+@pytest.mark.parametrize("last", LAST)
+def test_of_all_that_is_opened_one_right_behind_the_other_the_last_is_open(last: str, middle: str) -> None:
+    me = ready()
+    lines = ["/create_chat #a", middle, "/create_chat #b", last]
+    for line in lines:
+        assert submit(me.screen, line)
+    asked = [run.why for run in me.wanted(Run, Ask) if isinstance(run.why, TypedRequest | ThreadRequest)]
+    for line, why in zip(lines, asked, strict=True):
+        _answer(me, why, line)
+        assert me.screen.flash is None
+    chat, title = LAST[last]
+    assert me.screen.chats.open_name == chat
+    assert (me.screen.view.title if me.screen.view else None) == title
+    assert submit(me.screen, "no question is left")
+
+
+def test_the_last_is_open_also_where_a_text_was_sent_to_the_chat_before() -> None:
+    me = ready()
+    for name in ("#a", "#b"):
+        assert submit(me.screen, f"/create_chat {name}")
+    asked = me.wanted(Run)
+    assert not submit(me.screen, "still for all of you")
+    answer_question(me.screen, True)
+    for name, run in zip(("#a", "#b"), asked, strict=True):
+        take_answer(me.screen, run.why, "create_chat", [], ChatCreated(name), me.now)
+    assert me.screen.chats.open_name == "#b" and me.screen.flash is None
+    assert [post.arguments["target"] for post in me.wanted(PostMessage)] == ["main"]
+
+
+def test_a_late_answer_takes_no_message_from_whoever_has_chosen_it() -> None:
+    me = ready()
+    submit(me.screen, "/create_chat #a")
+    (asked,) = me.wanted(Run)
+    message_actions.choose(me.screen, -1)
+    take_answer(me.screen, asked.why, "create_chat", [], ChatCreated("#a"), me.now)
+    assert me.screen.chats.open_name == "main" and me.screen.is_choosing and "/open #a" in me.text("bar")
 
 
 def test_whoever_goes_to_a_chat_by_a_key_stays_there() -> None:

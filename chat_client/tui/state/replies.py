@@ -42,8 +42,6 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
     messages = [line for line in lines if isinstance(line, Message)]
     _learn(screen, verb, reply)
     withdraw_notes(screen)
-    if screen.opening is why:
-        screen.opening = None
     match why:
         case HistoryRequest():
             take_page(screen, why, messages, _more(reply) is not None)
@@ -70,8 +68,8 @@ def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float
     screen.now = now
     if isinstance(why, HistoryRequest | QuoteRequest) and isinstance(error, Refused) and error.is_of_overload:
         screen.put_off_pages()
-    if screen.opening is why:
-        screen.opening = None
+    if isinstance(why, TypedRequest | ThreadRequest):
+        _settle(screen, why)
     match why:
         case HistoryRequest():
             give_up_page(screen, why, error)
@@ -124,6 +122,7 @@ def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message
     if (hindrance := screen.hindrance(why)) is not None:
         screen.tell("info", f"{hindrance}: /thread {why.id} opens the thread when you are done")
         return
+    _settle(screen, why)
     feed = Feed(at_end=True)
     feed.extend(messages)
     feed.at_start = True
@@ -164,16 +163,15 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
 
 def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: list[Message], reply: Reply) -> None:
     chat = structs.asdict(reply).get("chat")
-    hindrance = screen.hindrance(why)
-    opens = isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked)
-    if chat is not None and (opens or verb in ("get_chat_with", "messages")):
-        if hindrance is None:
-            show_chat(screen, str(chat))
-        elif screen.opening is None:
-            screen.tell("info", f"{hindrance}: /open {safe(str(chat))} opens it when you are done", 10.0)
+    enters = isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked)
+    opens = chat is not None and (enters or verb in ("get_chat_with", "messages"))
+    if (opens or messages) and (hindrance := screen.hindrance(why)) is not None:
+        later = f"/open {safe(str(chat))} opens it" if opens else f"ask {why.line} again"
+        screen.tell("info", f"{hindrance}: {later} when you are done", 10.0)
         return
-    if messages and hindrance is not None:
-        screen.tell("info", f"{hindrance}: ask {why.line} again when you are done", 10.0)
+    _settle(screen, why)
+    if opens:
+        show_chat(screen, str(chat))
         return
     if messages:
         if chat is not None and chat != screen.chats.open_name:
@@ -186,6 +184,13 @@ def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: lis
     # A chat that is left is gone before or after this: the answer must not go with it.
     where = "main" if isinstance(reply, ChatLeft) and reply.chat == why.chat else why.chat
     note_answer(screen, where, wording.reply(reply, verb, screen.now))
+
+
+def _settle(screen: ScreenState, why: TypedRequest | ThreadRequest) -> None:
+    """Wait for it no longer: what it opens is shown now, or it opens nothing. One whose answer was hindered is still
+    waited for, since the text that stands in the line may be meant for what it was to open."""
+    if screen.opening is why:
+        screen.opening = None
 
 
 # ---- what an answer tells besides: the changes that it confirms come as events

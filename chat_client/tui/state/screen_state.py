@@ -98,7 +98,8 @@ class ScreenState:
         self.view: View | None = None
         self.dialogs = Dialogs()
         self.composer = Composer()
-        # The last one that opens something once it is answered, unless a key or a command has led elsewhere since.
+        # The last one that opens something once it is answered, unless a key or a command has led elsewhere since. It
+        # stays where its answer found the user typing: that text may be meant for what it was to open.
         self.opening: TypedRequest | ThreadRequest | None = None
         self.moves = 0  # how often a key or a command has led to a chat; answers, which come late, are not counted
         self.chosen_in: Feed | None = None  # keys act on its selected message, as long as it is the one that is shown

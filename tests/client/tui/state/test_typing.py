@@ -31,7 +31,7 @@ from chat_client.tui.state.typing import answer_question, paste, submit, type_an
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import Expired, MessagesShown, ThreadShown
-from chat_server.protocol.rooms import ChatCreated, ChatInfo, TopicChanged
+from chat_server.protocol.rooms import ChatCreated, ChatInfo, Entering, TopicChanged
 from tests.client.people import Me, said
 
 
@@ -442,6 +442,35 @@ def test_the_last_is_open_also_where_a_text_was_sent_to_the_chat_before() -> Non
         take_answer(me.screen, run.why, "create_chat", [], ChatCreated(name), me.now)
     assert me.screen.chats.open_name == "#b" and me.screen.flash is None
     assert [post.arguments["target"] for post in me.wanted(PostMessage)] == ["main"]
+
+
+@pytest.mark.parametrize("line", ["/create_chat #z", "/history #ours", "/messages #ours", "/thread 1"])
+def test_a_text_that_was_begun_before_the_answer_goes_nowhere_else_unasked(line: str) -> None:
+    me = ready()
+    assert submit(me.screen, line)
+    (why,) = [run.why for run in me.wanted(Run, Ask) if isinstance(run.why, TypedRequest | ThreadRequest)]
+    me.screen.composer.text = "only for you"
+    _answer(me, why, line)
+    assert me.screen.chats.open_name == "main" and "when you are done" in me.text("bar")
+    assert not submit(me.screen, "only for you")
+    assert me.screen.dialogs.question is not None and not me.wanted(PostMessage)
+    assert me.screen.dialogs.question.text.startswith(f"send this to everyone? {line} opens ")
+    answer_question(me.screen, True)
+    assert submit(me.screen, "again for all of you"), "once it has been asked"
+    assert [post.arguments["target"] for post in me.wanted(PostMessage)] == ["main", "main"]
+
+
+def test_what_opens_nothing_leaves_no_question() -> None:
+    me = ready()
+    for line, verb, reply in (
+        ("/join some-code", "join", Entering("#team", asked=True)),
+        ("/history @bob", "history", MessagesShown("@bob", 0)),
+    ):
+        assert submit(me.screen, line)
+        (asked,) = me.wanted(Run)
+        me.screen.composer.text = "for all of you"
+        take_answer(me.screen, asked.why, verb, [], reply, me.now)
+        assert submit(me.screen, "for all of you") and me.wanted(PostMessage)
 
 
 def test_a_late_answer_takes_no_message_from_whoever_has_chosen_it() -> None:

@@ -275,7 +275,10 @@ def _write(place: Locations, lines: dict[str, Any]) -> None:
     text += "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
     directory = place.config.absolute().parent
     try:
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not directory.exists():
+            directory.mkdir(parents=True)
+            # Behind a umask of 077 the server's user could not read the file.
+            directory.chmod(0o755)
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=directory, prefix=".", delete=False) as file:
             file.write(text)
             file.flush()

@@ -27,12 +27,19 @@ def test_the_lines_without_the_package_lead_to_the_same(tmp_path: Path) -> None:
         (files.root / "usr/bin/systemctl").unlink()
         (files.root / "usr/bin/systemctl").symlink_to("true")
         for line in commands.splitlines():
-            files.run("env", *kept, "sh", "-ec", f"cd {ROOT}; {line}")
+            files.run("env", *kept, "sh", "-ec", f"umask 077; cd {ROOT}; {line}")
+        setup = ("sh", "-ec", "umask 077; chat-server setup")
+        check = (
+            "setpriv", "--reuid=chat-server", "--regid=chat-server", "--clear-groups",
+            "chat-server", "check", "--config", "/etc/chat-server/chat-server.toml",
+        )  # fmt: skip
+        # It makes the folder, as there is no certificate yet.
+        assert "wrote /etc/chat-server/chat-server.toml" in files.run(*setup, given="machine\n\n\nbob\n")
+        assert "operator = bob" in files.run(*check)
         issued = trustme.CA().issue_cert("chat.example.org")
         (files.root / "tmp/fullchain.pem").write_bytes(issued.cert_chain_pems[0].bytes())
         issued.private_key_pem.write_to_path(str(files.root / "tmp/privkey.pem"))
         files.run("env", "RENEWED_LINEAGE=/tmp", "/usr/lib/chat-server/certbot-deploy")
-        assert "wrote /etc/chat-server/chat-server.toml" in files.run("chat-server", "setup", given=SETUP)
-        as_server = ("setpriv", "--reuid=chat-server", "--regid=chat-server", "--clear-groups")
-        told = files.run(*as_server, "chat-server", "check", "--config", "/etc/chat-server/chat-server.toml")
+        assert "wrote /etc/chat-server/chat-server.toml" in files.run(*setup, given=f"yes\n{SETUP}")
+        told = files.run(*check)
         assert "tls-port = 8443" in told and "operator = alice" in told

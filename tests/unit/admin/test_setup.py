@@ -146,6 +146,20 @@ def test_a_wrong_option_leaves_nothing(place: setup.Locations) -> None:
     assert list(place.config.parent.iterdir()) == []
 
 
+def test_the_server_may_read_what_a_strict_umask_would_hide(place: setup.Locations) -> None:
+    umask = os.umask(0o077)
+    try:
+        answer("machine", f"127.0.0.1:{free_port()}")
+    finally:
+        os.umask(umask)
+    assert place.config.stat().st_mode & 0o777 == 0o644
+    assert place.config.parent.stat().st_mode & 0o777 == 0o755
+    # What was there before stays as it is.
+    place.config.parent.chmod(0o700)
+    answer("yes", "machine", f"127.0.0.1:{free_port()}")
+    assert place.config.parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_root_is_told_what_the_server_may_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(setup, "SERVICE_CONFIG", config := tmp_path / "chat.toml")

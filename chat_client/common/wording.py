@@ -237,6 +237,13 @@ def ask_target(line: str, usage: str) -> str:
     return one_line(f"which one? If you mean the open chat, say {line}; {usage}")
 
 
+def asked_secret(verb: str, name: str, user: str) -> str:
+    """The password that is asked for, and what it is asked for where that cannot be undone."""
+    if verb == "delete_account":
+        return f"to delete {user} and all that {user} wrote: the password, or without one the name"
+    return name if name == "password" else f"{name} password"
+
+
 def too_long(length: int, most: int) -> str:
     return f"{length} characters: a message has at most {most}"
 

@@ -278,7 +278,7 @@ class Plain:
         given: dict[str, str] = {}
         for argument in intention.asked:
             name = argument["name"]
-            words = name if name == "password" else f"{name} password"
+            words = wording.asked_secret(intention.verb, name, self._chat.user)
             secret = await source.secret(f"{words}{'' if argument['required'] else ' (Enter: none)'}: ")
             if name == "new" and secret and await source.secret(f"{words} once more: ") != secret:
                 raise Refused("bad_argument", "the two passwords differ; nothing was changed")

@@ -6,8 +6,8 @@ from chat_client.common.links import links
 from chat_client.tui.state.composer import ComposeTarget
 from chat_client.tui.state.dialogs import Question
 from chat_client.tui.state.effects import Copy, OpenLink
-from chat_client.tui.state.items import excerpt
 from chat_client.tui.state.navigation import open_in_place, open_thread
+from chat_client.tui.state.quotes import quote_of
 from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.messages import Message
 
@@ -104,8 +104,9 @@ def delete(screen: ScreenState) -> None:
         screen.tell("error", "only your own messages can be deleted")
     else:
         screen.end_choosing()
-        text = f"delete #{message.id} “{excerpt(message.text or '')[:40]}”?"
-        screen.dialogs.question = Question(text, "delete", message.id)
+        author, words = quote_of(message)
+        whose = "" if author == screen.session.user else f" by {author}"
+        screen.dialogs.question = Question(f"delete #{message.id}{whose} “{words[:40]}”?", "delete", message.id)
 
 
 def copy_id(screen: ScreenState) -> None:

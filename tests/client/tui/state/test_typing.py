@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chat_client.common.local_commands import with_local
 from chat_client.sdk.errors import Refused
@@ -30,7 +31,7 @@ from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.typing import answer_question, paste, submit, type_anyway
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.help import command_forms
-from chat_server.protocol.messages import Expired, MessagesShown, ThreadShown
+from chat_server.protocol.messages import Expired, File, MessagesShown, ThreadShown
 from chat_server.protocol.rooms import ChatCreated, ChatInfo, Entering, TopicChanged
 from tests.client.people import Me, said
 
@@ -192,7 +193,15 @@ def test_what_would_be_refused_is_not_asked_about() -> None:
     assert me.screen.dialogs.question is None and "only your own messages" in me.text("bar")
     me.screen.session.is_operator = True
     message_actions.delete(me.screen)
-    assert me.screen.dialogs.question is not None
+    assert "delete #3 by bob “text 3”?" in me.text("bar")
+
+
+def test_the_question_before_a_deletion_names_a_file() -> None:
+    me = ready()
+    me.hear(replace(said(4, who="alice", file=File(7, "cat.png", 2, "")), text=None))
+    message_actions.choose(me.screen, -1)
+    message_actions.delete(me.screen)
+    assert "delete #4 “cat.png”?" in me.text("bar")
 
 
 @pytest.mark.parametrize(

@@ -105,4 +105,6 @@ class LineWriter(io.TextIOBase):
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:
                 # Another program shares the pipe or terminal with us, and made it non-blocking.
-                select.select((), (self._descriptor,), ())
+                waiting = select.poll()
+                waiting.register(self._descriptor, select.POLLOUT)
+                waiting.poll()

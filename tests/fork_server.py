@@ -24,6 +24,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from tests.descriptors import is_readable
+
 REQUEST_BYTES_MAX = 1 << 17
 # What Python and the loader read of the environment before the program begins. PYTHONPATH is that of these files.
 READ_AT_START = ("LANG", "LC_", "LD_", "PYTHON")
@@ -43,10 +45,7 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         if self.returncode is None:
-            # select() takes no descriptor past 1,023, and a benchmark may have thousands of connections.
-            waiting = select.poll()
-            waiting.register(self._ended, select.POLLIN)
-            if not waiting.poll(None if timeout is None else 1000 * timeout):
+            if not is_readable(self._ended, timeout):
                 raise subprocess.TimeoutExpired([str(self.pid)], timeout or 0)
             status = os.read(self._ended, 16)
             os.close(self._ended)
@@ -167,7 +166,6 @@ def serve(requests: socket.socket) -> list[str]:
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, int] = {}
-    # select() takes no descriptor above 1,023, and the tests may have as many open when they start this.
     poll = select.poll()
     poll.register(requests, select.POLLIN)
     poll.register(waking, select.POLLIN)

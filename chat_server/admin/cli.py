@@ -498,7 +498,9 @@ def _ask(sock: socket.socket, line: bytes, then: str = "whether it was done is n
     """Yield the lines of the answer. Raises StartError; `then` says what that means."""
     try:
         sock.sendall(line + b"\n")
-        if not select.select([sock], [], [], TAKEN_SECONDS)[0] and _unread_bytes(sock):
+        waiting = select.poll()
+        waiting.register(sock, select.POLLIN)
+        if not waiting.poll(1000 * TAKEN_SECONDS) and _unread_bytes(sock):
             raise StartError(
                 "the server does not take this: it has no open file left, as its log says then, or it hangs;"
                 " it may still do it once it goes on"

@@ -2,7 +2,6 @@
 
 import os
 import re
-import select
 import shlex
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 
+from tests.descriptors import is_readable
 from tests.harness import TIMEOUT_SECONDS, Server
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ class Control:
         """The next line; None if none comes in time."""
         assert self._process.stdout is not None
         while b"\n" not in self._unread:
-            if not select.select([self._process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+            if not is_readable(self._process.stdout.fileno(), max(0, deadline - time.monotonic())):
                 return None
             data = self._process.stdout.read(1 << 16)
             assert data, "tmux has ended"

@@ -9,13 +9,12 @@ import fcntl
 import os
 import pty
 import re
-import select
 import shutil
 import subprocess
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Literal
 
 import pytest
@@ -23,6 +22,7 @@ import trustme
 from msgspec import Struct
 
 from tests.conformance.conftest import UNLIMITED
+from tests.descriptors import is_readable
 from tests.harness import TIMEOUT_SECONDS, Server, unique
 
 HOST = "127.0.0.1"
@@ -140,7 +140,7 @@ class Window:
         return self.shown.decode()
 
     def _take(self, end: float) -> bool:
-        if not select.select([self._read], [], [], max(0.0, end - monotonic()))[0]:
+        if not is_readable(self._read, max(0.0, end - monotonic())):
             return False
         try:
             data = os.read(self._read, 65_536)
@@ -205,7 +205,7 @@ def test_a_person_at_a_terminal(name: str, at_terminal: Callable[[str], Window])
         # The first one may still be taken.
         with contextlib.suppress(OSError):
             window.type("\r")
-        select.select([], [], [], 0.05)
+        sleep(0.05)
     window.end()
 
 

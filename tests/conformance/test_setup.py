@@ -3,12 +3,12 @@
 import asyncio
 import os
 import pty
-import select
 import subprocess
 import sys
 from pathlib import Path
 
 from chat_server.settings import load
+from tests.descriptors import is_readable
 from tests.fork_server import run
 from tests.harness import TIMEOUT_SECONDS, Chat
 from tests.ports import free_port
@@ -63,7 +63,7 @@ def test_on_a_terminal_a_wrong_answer_is_asked_again(tmp_path: Path) -> None:
     try:
         for asked, answer in enumerate(answers, start=1):
             while shown.count("]: ") < asked:
-                assert select.select([leader], [], [], TIMEOUT_SECONDS)[0], shown
+                assert is_readable(leader, TIMEOUT_SECONDS), shown
                 shown += os.read(leader, 4096).decode()
             os.write(leader, f"{answer}\n".encode())
         assert process.wait(TIMEOUT_SECONDS) == 0

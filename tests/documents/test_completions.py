@@ -4,7 +4,6 @@ import os
 import pty
 import re
 import runpy
-import select
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.admin.command_line import COMPLETIONS_DIRECTORY
+from tests.descriptors import is_readable
 
 ROOT = Path(__file__).parents[2]
 # What was typed, of which the last word is completed, and something that is offered for it, and something that is not.
@@ -94,7 +94,7 @@ def test_zsh_completes(tmp_path: Path) -> None:
         nonlocal seen
         os.write(leader, typed.encode())
         while not (found := re.search(r"=(\w[^=\n]*)=\r?\n", seen)):
-            assert select.select([leader], [], [], 60)[0], f"zsh does not go on after: {seen}"
+            assert is_readable(leader, 60), f"zsh does not go on after: {seen}"
             seen += os.read(leader, 65536).decode(errors="replace")
         seen = seen[found.end() :]
         return found[1]

@@ -8,7 +8,6 @@ from functools import lru_cache
 from confusable_homoglyphs import categories, confusables
 
 from chat_server.protocol.characters import is_alphanumeric
-from chat_server.protocol.names import RESERVED, fold
 
 # Scripts that are written together in one language (UTS 39, "augmented script sets").
 _WRITTEN_TOGETHER = (
@@ -31,16 +30,9 @@ def is_punctuation(char: str) -> bool:
     return _script(char) == "LATIN" and len(prototype) == 1 and not is_alphanumeric(prototype)
 
 
-def lookalike(name: str) -> str:
-    """Return the skeleton of a name. Two names with the same skeleton are easily mistaken for each other."""
-    return fold("".join(_prototype(char) for char in name))
-
-
-def is_like_reserved(name: str) -> bool:
-    """Tell whether a name looks like a reserved one; one that is not ASCII does so in capitals, too."""
-    return lookalike(name) in _LIKE_RESERVED or (
-        not name.isascii() and lookalike(name.upper()) in _SHAPED_LIKE_RESERVED
-    )
+def skeleton(name: str) -> str:
+    """Return the skeleton of a name. Two names whose skeletons fold to the same are easily mistaken for each other."""
+    return "".join(map(_prototype, name))
 
 
 @lru_cache(maxsize=4096)
@@ -59,7 +51,3 @@ def _prototype(char: str) -> str:
     prototype: str = alike[0]["c"]
     back = confusables.confusables_data.get(prototype, ())
     return min(char, prototype) if len(back) == 1 else prototype
-
-
-_LIKE_RESERVED = frozenset(lookalike(name) for name in RESERVED)
-_SHAPED_LIKE_RESERVED = frozenset(lookalike(name.upper()) for name in RESERVED)

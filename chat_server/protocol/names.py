@@ -7,6 +7,7 @@ case is not known either.
 """
 
 import unicodedata
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -52,7 +53,7 @@ def fold(name: str) -> str:
 
 def check(name: str) -> Name:
     """Return the name of a new user or (after its `#`) of a new chat. Raises Refusal `bad_name`."""
-    from chat_server.protocol.lookalikes import is_like_reserved, is_punctuation, lookalike, mixed_scripts
+    from chat_server.protocol.lookalikes import is_punctuation, mixed_scripts
 
     shown = unicodedata.normalize("NFKC", name) if len(name) <= RAW_CHARS_MAX else name
     if not 1 <= len(shown) <= NAME_CHARS_MAX:
@@ -63,7 +64,24 @@ def check(name: str) -> Name:
         raise Refusal("bad_name", "a name starts and ends with a letter or a digit, like anna or anna_2")
     if scripts := mixed_scripts(shown):
         raise Refusal("bad_name", f"a name is written in one script; this one mixes {' and '.join(scripts)}")
-    folded = fold(shown)
-    if folded in RESERVED or is_like_reserved(shown):
+    found = _look(shown)
+    # One that is not ASCII looks like a reserved one in capitals, too.
+    if any(
+        found.folded == each.folded
+        or found.lookalike == each.lookalike
+        or (not shown.isascii() and found.shape == each.shape)
+        for each in _reserved()
+    ):
         raise Refusal("bad_name", f"the name {shown} is reserved or looks like one that is; choose another one")
-    return Name(shown, folded, lookalike(shown), lookalike(shown.upper()))
+    return found
+
+
+def _look(shown: str) -> Name:
+    from chat_server.protocol.lookalikes import skeleton
+
+    return Name(shown, fold(shown), fold(skeleton(shown)), fold(skeleton(shown.upper())))
+
+
+@lru_cache(maxsize=1)
+def _reserved() -> list[Name]:
+    return [_look(name) for name in RESERVED]

@@ -320,21 +320,9 @@ def _to_message(db: Database, row: Row, chat: str) -> Message:
         file_id,
         _,
     ) = row
-    last_reply = _last_reply(db, id_) if replies else None
     if deleted_ms is not None:
         # The texts of a deleted account are still stored for a while (see `rules.erasure`).
-        return Message(
-            id=id_,
-            seq=seq,
-            chat=chat,
-            from_=author,
-            at=iso(at_ms),
-            reply_to=reply_to,
-            replies=replies,
-            last_reply=last_reply,
-            deleted=True,
-            delayed=bool(delayed),
-        )
+        text = edited_ms = reactions = mentions = file_id = None
     return Message(
         id=id_,
         seq=seq,
@@ -344,10 +332,11 @@ def _to_message(db: Database, row: Row, chat: str) -> Message:
         text=text,
         reply_to=reply_to,
         replies=replies,
-        last_reply=last_reply,
+        last_reply=_last_reply(db, id_) if replies else None,
         edited=iso(edited_ms) if edited_ms is not None else None,
         reactions=_load_reactions(db, id_) if reactions else None,
         file=_load_file(db, file_id) if file_id else None,
+        deleted=deleted_ms is not None,
         delayed=bool(delayed),
         mentions=mentions and msgspec.json.decode(mentions),
     )

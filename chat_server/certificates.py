@@ -1,6 +1,7 @@
-"""When the certificates in a PEM file are valid, read from their DER.
+"""The certificates of TLS: loading one with its key, and when those in a PEM file are valid.
 
-Python's ssl tells this only of a certificate that it has verified, which one that is over never is.
+The latter is read from their DER: Python's ssl tells it only of a certificate that it has verified, which one that is
+over never is.
 """
 
 import binascii
@@ -10,8 +11,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from chat_server.errors import StartError
+
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _SEQUENCE, _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x30, 0x17, 0x18, 0xA0
+
+
+def load_certificate(context: ssl.SSLContext, certificate: str, key: str, option: str) -> None:
+    """Load what `--tls-cert` and `--tls-key` name, where the option is `--tls`. Raises StartError."""
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise StartError(
+            f"cannot use {option}-cert {certificate} with {option}-key {key}: {_why_not(error)}; both are PEM files,"
+            " the certificate with its chain, the key without a password",
+            status=2,
+        ) from None
+
+
+def _why_not(error: OSError | ValueError) -> str:
+    if isinstance(error, ssl.SSLError):
+        # OpenSSL also says that no certificate is assigned, where there is none for a key of that kind.
+        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
+            return "the key is not that of the certificate"
+        return f"one of them is damaged, or is no PEM file ({error.reason or error})"
+    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
+
+
+def _no_password() -> str:
+    """Refuse a key with a password, which OpenSSL would ask for on the terminal."""
+    raise ValueError("the key has a password")
 
 
 class Validity(NamedTuple):

@@ -4,6 +4,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chat_server.certificates import load_certificate
 from chat_server.errors import StartError
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
@@ -61,20 +62,9 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         raise StartError(f"cannot use --cluster-ca {authority}: {_why(error)}; it is a PEM file", status=2) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if certificate is not None and key is not None:
-        try:
-            context.load_cert_chain(certificate, key, password=_no_password)
-        except (OSError, ValueError) as error:
-            raise StartError(
-                f"cannot use --cluster-cert {certificate} with --cluster-key {key}: {_why(error)}; both are PEM files,"
-                " the key without a password",
-                status=2,
-            ) from None
+        load_certificate(context, certificate, key, "--cluster")
     return context
 
 
 def _why(error: Exception) -> str:
     return str(error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else error)
-
-
-def _no_password() -> str:
-    raise ValueError("the key has a password")

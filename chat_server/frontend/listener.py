@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from chat_server.certificates import load_certificate
 from chat_server.errors import StartError
 
 BACKLOG = 1024
@@ -130,36 +131,11 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
     """Make a context for TLS 1.2 and up. Raises StartError."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load(context, certificate, key)
+    load_certificate(context, certificate, key, "--tls")
     return context
 
 
 def renew(context: ssl.SSLContext, certificate: str, key: str) -> None:
     """Use this certificate for new connections. Raises StartError, and then nothing has changed."""
     tls_context(certificate, key)
-    _load(context, certificate, key)
-
-
-def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    try:
-        context.load_cert_chain(certificate, key, password=_no_password)
-    except (OSError, ValueError) as error:
-        raise StartError(
-            f"cannot use --tls-cert {certificate} with --tls-key {key}: {_why_not(error)}; both are PEM files,"
-            " the certificate with its chain, the key without a password",
-            status=2,
-        ) from None
-
-
-def _why_not(error: OSError | ValueError) -> str:
-    if isinstance(error, ssl.SSLError):
-        # OpenSSL also says that no certificate is assigned, where there is none for a key of that kind.
-        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
-            return "the key is not that of the certificate"
-        return f"one of them is damaged, or is no PEM file ({error.reason or error})"
-    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
-
-
-def _no_password() -> str:
-    """Refuse a key with a password, which OpenSSL would ask for on the terminal."""
-    raise ValueError("the key has a password")
+    load_certificate(context, certificate, key, "--tls")

@@ -1,14 +1,17 @@
+import re
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server import certificates
-from chat_server.certificates import Validity, validity
+from chat_server.certificates import Validity, load_certificate, validity
+from chat_server.errors import StartError
 
 CA = trustme.CA()
 # With a year of two digits, and with one of four (RFC 5280: from 2050 on).
@@ -74,3 +77,29 @@ def test_any_other_file_is_refused(tmp_path_factory: pytest.TempPathFactory, tex
     path.write_text(text)
     with pytest.raises(ValueError, match="certificate"):
         validity(str(path))
+
+
+@pytest.mark.parametrize("option", ["--tls", "--cluster"])
+def test_why_a_certificate_cannot_be_used(tmp_path: Path, option: str) -> None:
+    one, other = CA.issue_cert("localhost"), CA.issue_cert("localhost")
+    certificate, key, locked, text = (str(tmp_path / name) for name in ("cert", "key", "locked", "text"))
+    Path(certificate).write_bytes(one.cert_chain_pems[0].bytes())
+    Path(key).write_bytes(other.private_key_pem.bytes())
+    private = serialization.load_pem_private_key(one.private_key_pem.bytes(), None)
+    Path(locked).write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    Path(text).write_text("no PEM")
+    for files, why in (
+        ((certificate, key), "the key is not that of the certificate"),
+        ((certificate, locked), "the key has a password"),
+        ((text, key), "one of them is damaged, or is no PEM file"),
+        ((certificate, str(tmp_path / "none")), "No such file"),
+    ):
+        words = f"cannot use {option}-cert {files[0]} with {option}-key {files[1]}: {why}"
+        with pytest.raises(StartError, match=re.escape(words)):
+            load_certificate(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), *files, option)

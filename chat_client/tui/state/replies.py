@@ -27,12 +27,12 @@ from chat_client.tui.state.requests import (
     TimeRequest,
     TypedRequest,
 )
-from chat_client.tui.state.screen_state import ScreenState, View
+from chat_client.tui.state.screen_state import OPENING, ScreenState, View
 from chat_server.protocol.accounts import SignedOut
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import BlockSet, StatusReport, TypingWatched
-from chat_server.protocol.rooms import ChatCreated, ChatLeft, Entering
+from chat_server.protocol.rooms import ChatLeft, Entering
 
 WELCOME = ("welcome",)  # what the server tells a newcomer
 
@@ -163,8 +163,8 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
 
 def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: list[Message], reply: Reply) -> None:
     chat = structs.asdict(reply).get("chat")
-    enters = isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked)
-    opens = chat is not None and (enters or verb in ("get_chat_with", "messages"))
+    only_asked = isinstance(reply, Entering) and reply.asked
+    opens = chat is not None and verb in OPENING and not only_asked
     if (opens or messages) and (hindrance := screen.hindrance(why)) is not None:
         later = f"/open {safe(str(chat))} opens it" if opens else f"ask {why.line} again"
         screen.tell("info", f"{hindrance}: {later} when you are done", 10.0)

@@ -39,7 +39,8 @@ from chat_server.protocol.messages import Message
 
 # A server that has too much to do for pages is asked again after this time, as it advises.
 PAGES_AGAIN_SECONDS = 10.0
-OPENING = frozenset(("create_chat", "join", "get_chat_with", "messages", "history"))  # verbs whose answers open a chat
+OPENING = frozenset(("create_chat", "join", "get_chat_with", "messages"))  # verbs whose answers open a chat
+LISTING = frozenset(("history",))  # those whose answers open it where they list any of its messages
 Sides = Literal["both", "left", "none"]  # what is shown beside the middle, where there is room
 
 
@@ -223,7 +224,7 @@ class ScreenState:
         """Have the server execute what was typed in the open chat."""
         request = TypedRequest(self.chats.open_name, safe(command.line), self.moves)
         stays = self.opening is None and (command.arguments or {}).get("chat") == self.chats.open_name
-        if command.verb in OPENING and not stays:
+        if command.verb in OPENING | LISTING and not stays:
             self.opening = request
         self.do(Run(command, request))
 

@@ -239,6 +239,27 @@ def test_the_example_configuration_loads(tmp_path: Path) -> None:
     assert settings.data_dir == tomllib.loads(example)["data"]
 
 
+def test_subcommands_are_run_as_the_user_and_with_the_configuration_of_a_unit() -> None:
+    """So that a line that is copied works on a server that was installed as the documents say."""
+    servers = set()
+    for unit in (ROOT / "examples").rglob("chat-server*.service"):
+        text = unit.read_text().replace("%i", "one")
+        ((user,), (config,)) = (
+            re.findall(rf"^{line}", text, re.MULTILINE) for line in (r"User=(.*)", r"ExecStart=.* --config (.*)")
+        )
+        servers.add((user, config))
+    pages = [*DOCUMENTS, *(ROOT / "docs" / "man").iterdir()]
+    shown = [
+        line
+        for page in pages
+        for line in re.findall(
+            r"sudo -u (\S+) chat-server\b[^`\n]*(?: \\e\n)?[^`\n]*--config ([^\s`]+)", page.read_text()
+        )
+    ]
+    assert len(shown) >= 6
+    assert set(shown) <= servers
+
+
 # ---- docs/bots.md
 
 

@@ -58,13 +58,9 @@ def is_within(name: str, *wholes: str) -> bool:
     return any(name == whole or name.startswith(f"{whole}.") for whole in wholes)
 
 
-def imported_at_once(path: Path) -> Iterator[str]:
-    """The modules that are imported with this file: not those that a function imports when it is called."""
-    functions = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    later = {node for function in functions for node in ast.walk(function)}
+def imported(path: Path) -> Iterator[str]:
+    """The modules that are imported with this file, or by a function of it when it is called."""
     for node in ast.walk(tree(path)):
-        if node in later:
-            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -34,7 +34,7 @@ class Doorkeeper:
                 continue
             unused = parsed.max_prefixlen - length
             ban = bans.get(int(parsed) >> unused << unused)
-            # Of several the one that ends last says when one may come back.
+            # If several bans hold, the one that ends last tells when one may come back.
             if ban is not None and _end(ban) > (_end(found) if found else now.elapsed_ms):
                 found = ban
         return _words(found, now) if found else None

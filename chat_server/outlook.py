@@ -23,11 +23,11 @@ DAYS_BEFORE_END = (30, 7, 1)
 DAY_SECONDS = 86_400.0
 # The rate at which the disk fills is that of the last day, and not guessed from less than an hour.
 RATE_SECONDS, RATE_SECONDS_MIN = DAY_SECONDS, 3_600.0
-# Warned of is a disk that will have no room for anything new within so many days, or has little now: twice the
-# reserve, or so much if there is none.
+# A warning says that the disk will have no room for anything new within so many days, or has little room now: twice
+# the reserve, or so many bytes if there is no reserve.
 FULL_DAYS = 3
 LITTLE_BYTES = 512 << 20
-# A disk has room again once so much more is free, so that one about as full as that is not told of every second.
+# A full disk has room again only once so much more is free. Otherwise one at the limit would be told of every second.
 ROOM_BYTES = 4 << 20
 
 

@@ -27,7 +27,7 @@ class Shedding:
         # When the batch under way was begun, how long the last one took, and the longest since the last look.
         self._batch_begun: float | None = None
         self._last_batch = self._longest_batch = 0.0
-        # They are refused nothing. They are looked up when refusals begin.
+        # Operators are refused nothing. They are looked up when refusals begin.
         self._operators: frozenset[int] = frozenset()
 
     @property
@@ -50,7 +50,7 @@ class Shedding:
         batch, self._longest_batch = self._longest_batch, 0.0
         stuck = 0.0
         if begun is not None:
-            # Of batches that take longer than from look to look, most looks see none end: at 3 s each, no level began.
+            # If a batch takes longer than the time between two looks, most see none end: at 3 s each no level began.
             batch, stuck = max(batch, self._last_batch), now - begun
         wait = max(lag, batch, self._queue.backlog_seconds)
         before = self.level

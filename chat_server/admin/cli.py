@@ -164,7 +164,7 @@ def _completion(name: str) -> int:
 
 
 def _backup(chosen: Settings, file: Path, without_lost: bool) -> int:
-    # The server comes first.
+    # The server beside it needs the processor more.
     os.nice(NICER)
     data = Path(chosen.data_dir).expanduser().absolute()
     sock = _connected(data)
@@ -233,7 +233,7 @@ def _cluster(chosen: Settings, given: dict[str, Any]) -> int:
     act, rest = given["act"], given["changes"]
     if len(rest) != (act == "import"):
         raise StartError("say: cluster import DIR, cluster snapshot, or cluster restore", status=2)
-    # The node comes first.
+    # The node beside it needs the processor more.
     os.nice(NICER)
     _refuse_other_user(Path(rest[0] if rest else chosen.data_dir))
     runtime = SystemRuntime()

@@ -64,7 +64,7 @@ class NodeProcesses:
         arguments = ["-P", "-m", "chat_server", *words, "--beside", str(os.getpid()), *self._options]
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, env=environment, stdin=PIPE, stdout=PIPE, stderr=PIPE,
-            # A Ctrl-C on the terminal is the node's, which ends it then.
+            # A Ctrl-C on the terminal is meant for the node, which then ends this process.
             start_new_session=True,
         )  # fmt: skip
         self._running.add(process)

@@ -285,7 +285,7 @@ def _write(place: Locations, lines: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         try:
             resolve({"config": file.name}, {})
-            # It holds no secret, and the server has to read it, whose user may be another one.
+            # The file holds no secret, and the server, which may run as another user, has to read it.
             Path(file.name).chmod(0o644)
             Path(file.name).replace(place.config)
         except BaseException:

@@ -69,7 +69,7 @@ class PresenceTracker:
         """The user has a connection to that node, and may be away or back."""
         user_id = user.user_id
         self._elsewhere.setdefault(user_id, set()).add(node)
-        # What a user said who is here, too, has been executed here.
+        # Where the user is here, too, this node itself has executed what was said of being away.
         if user_id not in self._here:
             self.online[user_id] = user.name
             self._set_away(user_id, user.name, user.away)

@@ -8,7 +8,8 @@ from chat_server.protocol.people import TYPING_SECONDS, Typing
 from chat_server.rules.typing_signals import TypingSignal
 from chat_server.runtime import Clock
 
-# Of one user others are told so often, whatever a program says; between two times it may tell once that this ended.
+# Others are told at most this often that a user types, whatever the user's program says. In between they may be told
+# once that it ended.
 TOLD_SECONDS = 2.0
 
 
@@ -25,7 +26,7 @@ class TypingSignals:
         self._presence = presence
         # When others were told last that a user types, by the user's id; the longest ago stands first.
         self._told: dict[int, float] = {}
-        # Where that is, until its end has been told: a private chat's id, or the other user's with a minus.
+        # Where each of them types, until others are told that it ended: a private chat's id, or minus the other user's.
         self._places: dict[int, int] = {}
 
     def tell(self, user_id: int, signal: TypingSignal) -> None:

@@ -57,7 +57,7 @@ def check_signed_in(here: Speaker, who: Role) -> None:
         raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
 
-# Strangers may ask for both as often as the rate of commands allows; made anew they would cost 0.25 ms each time.
+# Strangers may ask for both as often as the rate of commands allows, and to make them anew takes 0.25 ms.
 _overview = cache(overview)
 _forms = cache(lambda: cast(list[CommandForm], Raw(encode(command_forms()))))
 

@@ -31,7 +31,7 @@ class Sessions:
         self._settings = settings
         self._actions = actions
         self._allowances = Allowances(settings.command_rate, settings.command_burst)
-        # With what each calls at its end. A dict for its order: a set is ordered by addresses in memory.
+        # The sessions, each with what it calls at its end, in the order in which they came.
         self._sessions: dict[Session, Callable[[], None]] = {}
         # One bound method for all of them.
         self._on_lost = self._forget

@@ -21,7 +21,8 @@ _ESTABLISHED, _CLOSE_WAIT = 1, 8
 _TCP_INFO = struct.Struct("=B23xI116xI")
 # How often the last of what was written is checked for having been taken, and for how long.
 TAKEN_SECONDS, TAKEN_SECONDS_MAX = 0.01, 1.0
-# How long what still comes is read and thrown away after the end; the other figure is for whoever wanted the end.
+# For how long after the end all that still comes is read and thrown away; the second figure holds where the other side
+# wanted the end.
 LINGER_SECONDS, LAST_SECONDS = 1.0, 0.3
 # The buffer is filled and emptied within one callback of the loop, so one serves all connections.
 _read_buffer = memoryview(bytearray(READ_BYTES_MAX))

@@ -44,7 +44,7 @@ class LocalLog:
         self._position = position
         self._number = 0
         self._waiting: deque[Entry] = deque()
-        # How many entries were taken, and how many there had been at times at which some were left to wait.
+        # How many entries were taken. Whenever a batch left some to wait: how many had come by then, and the time.
         self._taken = 0
         self._left_at: deque[tuple[int, float]] = deque()
         self._wake = runtime.event()

@@ -38,11 +38,11 @@ RETRY_SECONDS = 0.25
 # A stopped server or a cut cable is noticed after three of them.
 PING_SECONDS = 2
 
-# The package takes its stream into TLS without telling it so, for which asyncio warns whenever a server hangs up.
+# The package does not tell its stream of asyncio that TLS was begun, so asyncio warns whenever a server hangs up.
 logging.getLogger("asyncio").addFilter(lambda record: "eof_received" not in str(record.msg))
 
 _HUNG_UP = (ConnectionResetError, BrokenPipeError)
-# The package may be writing when the server hangs up, and then reads no more what it has said.
+# If the server hangs up while the package writes, the package does not read the server's last words.
 _WHY_HUNG_UP = "it hung up, as at its stop, or for a wrong user or password (Authorization Violation)"
 
 

@@ -8,7 +8,7 @@ from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
 from chat_server.protocol.table import command
 
-# So long programs show that a user types, unless that is told again.
+# Programs show for this long that a user types, and longer if they are told so again.
 TYPING_SECONDS = 6
 # Noted where somebody is told who is online, or connected, while this node hears no other one.
 ONLY_HERE = "this server hears no other one at the moment, and knows only who is connected to it"

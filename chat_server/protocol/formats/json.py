@@ -34,7 +34,7 @@ class JsonFormat(Format):
 
     def read_arguments(self, spec: Spec, fields: dict[str, Any], talk: Target | None) -> dict[str, Any]:
         """The open chat stands in for nothing: a program says what it means."""
-        # Before anything that is missing: a name that is misspelt is both.
+        # A misspelt name is an unknown and a missing one. It is told as unknown, which says more.
         if not spec.names.issuperset(fields):
             raise _unknown_fields(spec, fields)
         values: dict[str, Any] = {}

@@ -27,11 +27,11 @@ EVENTS: dict[type[Event], Callable[[Any, str], str | None]] = {
         else f"{event.user} is {'online' if event.online else 'offline'}"
     ),
     messages.QuietMessage: lambda event, now: None,
-    # A person's own other windows: what was read there is no news here.
+    # What one has read in another window of one's own is no news here.
     messages.ReadMarker: lambda event, now: None,
-    # People are told what was said, not that it will be.
+    # People are not told that somebody types.
     people.Typing: lambda event, now: None,
-    # What they mean is known to clients alone.
+    # Preferences mean something to clients alone.
     people.PreferencesTold: lambda event, now: None,
     people.PreferenceChanged: lambda event, now: None,
     people.Muted: lambda event, now: f"{event.chat} is {'muted now' if event.muted else 'no longer muted'}",

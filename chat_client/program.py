@@ -30,7 +30,7 @@ SCREEN = (
     "chat_client.tui.terminal.window",
     "chat_client.tui.app",
 )
-TURNS = 4  # of the loop, between two of them: as many as it takes from an open connection to its next command
+TURNS = 4  # of the loop between the loading of two: as many as from an open connection to its next command
 
 
 def main() -> None:

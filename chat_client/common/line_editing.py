@@ -48,8 +48,8 @@ NOT_UTF_8 = f"there was something that is not UTF-8: {REPLACEMENT} stands for it
 
 # prompt_toolkit gives each half of a flag two cells; a whole flag has two. Nothing public sets a character's width.
 _CHAR_SIZES_CACHE.update({chr(code): 1 for code in range(0x1F1E6, 0x1F200)})
-# It makes 700 bindings for each application, which takes 4 ms, and `set_keys` puts others in their place. No argument
-# leaves them out. If a later version calls that function otherwise, they are only made in vain again.
+# prompt_toolkit makes 700 bindings for each application, which takes 4 ms, and `set_keys` puts others in their place.
+# No argument leaves them out. If a later version calls that function by another way, they are only made in vain.
 application.load_key_bindings = KeyBindings  # type: ignore[attr-defined]
 
 Handler = Callable[[KeyPressEvent], Any]

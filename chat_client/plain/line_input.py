@@ -226,7 +226,7 @@ class Pipe:
 
     def __init__(self, attended: bool, stdin: BinaryIO | None = None) -> None:
         self.attended = attended
-        # Not sys.stdin's own buffer: the thread that waits for a line has its lock, for which Python aborts at the end.
+        # Not sys.stdin's own buffer: the thread that waits for a line holds its lock, and Python would abort.
         self._stdin = stdin or os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
         self._loop = asyncio.get_running_loop()
         self._read: asyncio.Queue[str | Unreadable | None] = asyncio.Queue()

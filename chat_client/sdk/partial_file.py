@@ -36,7 +36,7 @@ class PartialFile:
         self.file.flush()
         try:
             if self._path is None:
-                # A folder must be named for the link to follow this one; an absolute path does without it.
+                # os.link follows the link in /proc only if it is given a folder; an absolute path makes no use of it.
                 number = self.file.fileno()
                 os.link(f"/proc/self/fd/{number}", target, src_dir_fd=number)
             else:

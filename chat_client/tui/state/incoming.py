@@ -35,7 +35,7 @@ def handle(screen: ScreenState, event: AnyEvent, now: float, is_own: bool = Fals
     elif isinstance(event, Outgoing):
         take_outgoing(screen, event)
     elif isinstance(event, TokenNotKept):
-        # Over the line: the first page of the chat, which comes now, would take a note away.
+        # Told over the line, since the first page of the chat, which comes now, would take a note away.
         screen.tell("error", wording.state(event, screen.elapsed), 30.0)
     elif isinstance(event, Event):
         noted = _HANDLERS.get(type(event), _take_other)(screen, event)
@@ -125,7 +125,7 @@ def _take_notice(screen: ScreenState, event: Notice) -> ChatNote:
     if event.owner and (chat := chats.by_name.get(event.chat or "")):
         chat.owner = event.owner
     if screen.session.catching_up and event.chat is None and event.unread is None:
-        # Here the messages stand above it.
+        # On this screen the messages of main stand above the notice, and not below it.
         screen.session.welcome.append(event.text.removesuffix("; the last messages of main:"))
     name = event.chat if event.chat in chats.by_name else chats.open_name
     return None if screen.session.catching_up else _in_words(screen, name or "main", event)
@@ -263,7 +263,7 @@ def _take_connection(screen: ScreenState, event: Connecting | Connected | Lost |
     if isinstance(event, Lost) and event.going_to is not None:
         note_quietly(screen, chats.open_name, wording.state(event, screen.elapsed))
     if isinstance(event, Ended) and event.code != "closed":
-        # In the chat, where all of it can be read; the bar has room for what to do.
+        # The reason is noted in the chat, where all of it can be read. The bar has room for what to do.
         note_quietly(screen, chats.open_name, wording.state(event, screen.elapsed))
         screen.tell("error", OVER, 3600.0)
 

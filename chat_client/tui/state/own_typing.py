@@ -13,7 +13,7 @@ def note_typing(screen: ScreenState) -> None:
         return
     if not composer.text:
         if any(isinstance(effect, PostMessage) for effect in screen.effects):
-            # The message tells that it is done: what is still to be told would come behind it, and hold on.
+            # The message ends the typing for others. A signal that is still to go would come behind it, and stay.
             screen.effects = [each for each in screen.effects if not isinstance(each, SignalTyping)]
             typists.told_in = ""
         note_absence(screen, emptied=True)

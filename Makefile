@@ -8,7 +8,7 @@
 # make test-compiled  the same as make test on the compiled build, which it makes first: a C compiler, five minutes
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
 # make deb    builds a Debian package in dist/
-# make test-install  installs it on a machine of its own, starts, upgrades and removes it: two minutes, as root
+# make test-install  installs it on a machine of its own, starts, upgrades and removes it: three minutes, as root
 # make release  builds what is published in dist/: source distribution, wheels, Debian package, SHA256SUMS
 # make bench  measures all that docs/performance.md shows, and writes it anew: an idle machine, an hour, a C compiler
 # make bench-quick  what a message takes of a processor, in under two minutes: for before and after a change

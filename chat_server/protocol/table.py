@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar, get_args
 
 from msgspec import NODEFAULT
-from msgspec.structs import fields as struct_fields
 
 from chat_server.protocol.arguments import KINDS
 from chat_server.protocol.base import Argument, Command, OpenChat, Reply, Role, Runs, Spec
@@ -112,26 +111,29 @@ def _arguments(
     also: dict[str, str],
 ) -> tuple[Argument, ...]:
     arguments = []
-    for field in struct_fields(cls):
-        if field.name in derived:
+    fields, names, defaults = cls.__struct_fields__, cls.__struct_encode_fields__, cls.__struct_defaults__
+    defaults = (NODEFAULT,) * (len(fields) - len(defaults)) + defaults
+    # As `msgspec.structs.fields`, which also looks for the types of base classes, and took 1.5 ms of each start.
+    for field, name, default in zip(fields, names, defaults, strict=True):
+        if field in derived:
             continue
-        hint = field.type
+        hint = cls.__annotations__[field]
         if hint not in KINDS:
             (hint,) = (part for part in get_args(hint) if part is not type(None))
-        name, required = field.encode_name, field.default is NODEFAULT
+        required = default is NODEFAULT
         shown = f"<{name}>" if required else f"[{name}]"
         if name in ways["json_only"]:
             shown = ""
         arguments.append(
             Argument(
                 name=name,
-                field=field.name,
+                field=field,
                 kind=KINDS[hint],
                 required=required,
                 usage=usage.get(name, shown),
                 open_chat=open_chat.get(name),
                 also=also.get(name),
-                **{way: name in names for way, names in ways.items()},
+                **{way: name in those for way, those in ways.items()},
             )
         )
     place = {name: number for number, name in enumerate(order)}

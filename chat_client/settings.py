@@ -52,7 +52,7 @@ GENERAL = Section(
     ),
 )
 FILE_KEYS = tuple(setting.name for setting in GENERAL.settings)
-_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+_PROFILE = "[A-Za-z0-9][A-Za-z0-9_-]*"
 
 
 class UsageError(Exception):
@@ -187,7 +187,7 @@ def _read_file(path: Path, must_exist: bool, profile: str | None) -> tuple[dict[
         raise UsageError(f"{path}: a profile is a section like [profiles.work]")
     if profile is not None and profile not in profiles:
         raise UsageError(f"{path} has {unknown('no such profile', profile, profiles)}")
-    if wrong := [name for name in profiles if not _PROFILE.fullmatch(name)]:
+    if wrong := [name for name in profiles if not re.fullmatch(_PROFILE, name)]:
         raise UsageError(f"{path}: the name of a profile has letters, digits, - and _ of ASCII, unlike {wrong[0]!r}")
     general, tables = _parted(table)
     over, more = _parted(profiles[profile]) if profile is not None else ({}, {})

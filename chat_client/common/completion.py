@@ -55,7 +55,7 @@ class Known(Struct, frozen=True):
 
 
 Found = Iterator[Candidate]
-_EMOJI = re.compile(r"(?:^|[^\w:/])(::?[\w+-]*:?)$")  # the second colon: of who types one where a reaction has it
+_EMOJI = r"(?:^|[^\w:/])(::?[\w+-]*:?)$"  # the second colon: of who types one where a reaction has it
 
 
 def complete(before: str, known: Known) -> list[Candidate]:
@@ -68,7 +68,7 @@ def opens_list(before: str, reacts: bool = False) -> bool:
     on, or from the first sign on where the line is a reaction."""
     if _is_command(before) and " " not in before:
         return True
-    begun = _EMOJI.search(before)
+    begun = re.search(_EMOJI, before)
     return begun is not None and (reacts or len(begun[1]) > 2)
 
 
@@ -173,7 +173,7 @@ def _in_rest(argument: Argument, rest: str, known: Known) -> Found:
 def _in_text(before: str, known: Known) -> Found:
     """An emoji behind a `:`, anywhere but within a word; or a name where a word begins, which gets its `@`, so that it
     calls."""
-    if begun := _EMOJI.search(before):
+    if begun := re.search(_EMOJI, before):
         return _emojis(begun[1])
     word = before[max(before.rfind(" "), before.rfind("\n"), before.rfind("\t")) + 1 :]
     folded = word.removeprefix("@").casefold()

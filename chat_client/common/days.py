@@ -9,7 +9,7 @@ from chat_server.protocol.times import parse_duration
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NAMED = ("today", "yesterday", *WEEKDAYS)
 HELP = "since when? A day, a time, or how long ago: yesterday, monday 9:30, 2026-11-01, 14:30, 2h, 3d"
-_TIME = re.compile(r"(\d{1,2})(?::(\d\d))?(?::(\d\d))? ?(am|pm)?", re.ASCII)
+_TIME = "([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2}))? ?(am|pm)?"
 
 
 def moment(words: str, now: float) -> str:
@@ -30,7 +30,7 @@ def _moment(words: str, now: datetime) -> datetime:
     if words[-1:].isalpha() and (ms := parse_duration(words)) is not None:
         return now - timedelta(milliseconds=ms)  # by the clock of the machine, an hour would be lost or counted twice
     here = now.astimezone().replace(tzinfo=None)
-    if _TIME.fullmatch(words) and not words.isdigit():
+    if re.fullmatch(_TIME, words) and not words.isdigit():
         found = datetime.combine(here.date(), _time(words))
         return found if found <= here else found - timedelta(days=1)
     day, _, at = words.partition(" ")
@@ -50,7 +50,7 @@ def _day(word: str, today: date) -> date:
 
 def _time(word: str) -> time:
     """Raises ValueError."""
-    match = _TIME.fullmatch(word)
+    match = re.fullmatch(_TIME, word)
     if match is None or (match[4] and not 1 <= int(match[1]) <= 12):
         raise ValueError(word)
     hour = int(match[1]) % 12 + 12 * (match[4] == "pm") if match[4] else int(match[1])

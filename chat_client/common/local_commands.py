@@ -192,7 +192,8 @@ def find_local(word: str) -> LocalCommand | None:
 def with_local(commands: Sequence[CommandForm]) -> list[CommandForm]:
     """The server's commands with the client's, which take the place of those of the same name."""
     words = {word for form in forms() for word in (form.verb, *form.aliases)}
-    kept = (form for form in commands if form.verb not in LOCAL.keys() | HIDDEN)
+    others = LOCAL.keys() | HIDDEN
+    kept = (form for form in commands if form.verb not in others)
     return [
         structs.replace(form, aliases=tuple(alias for alias in form.aliases if alias not in words)) for form in kept
     ] + forms()

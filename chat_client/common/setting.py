@@ -13,7 +13,7 @@ from msgspec import Struct
 
 Value = str | bool | int | list[str]
 _WORDS = {str: "a text in quotes", bool: "true or false", int: "a whole number", list: "a list of texts in quotes"}
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL = "[\x00-\x1f\x7f-\x9f]"
 _KNOWN_TOLD_MAX = 20  # names, in one line
 
 
@@ -47,7 +47,8 @@ class Setting(Struct, frozen=True):
             raise SettingError(f"{self.name} is {' or '.join(map(_toml, self.choices))}, not {value}")
         if type(value) is not kind or (kind is list and not all(isinstance(each, str) for each in texts)):
             raise SettingError(f"{self.name} is {_WORDS[kind]}")
-        if any(map(_CONTROL.search, texts)):  # a name with a NUL is no path, one with an Esc disturbs the terminal
+        # A name with a NUL is no path, and one with an Esc disturbs the terminal.
+        if any(re.search(_CONTROL, text) for text in texts):
             raise SettingError(f"{self.name} has a control character in it")
         if self.rule is not None and not self.rule.is_right(value):
             raise SettingError(f"{self.name} is {self.rule.words}")

@@ -7,8 +7,8 @@ from typing import Any
 
 from chat_server.protocol.times import clock_time
 
-ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
-_TOLD = re.compile(r"(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d:\d\d) UTC")
+_ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
+_TOLD = r"(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d:\d\d) UTC"
 
 
 def local(at: str) -> str:
@@ -25,7 +25,7 @@ def local_now(now: float) -> str:
 
 def local_text(text: str, fields: Mapping[str, Any], now: float) -> str:
     """A text of the server's with its times in this zone. Which day is meant, the fields beside it say."""
-    known = [value for value in fields.values() if isinstance(value, str) and ISO.fullmatch(value)]
+    known = [value for value in fields.values() if isinstance(value, str) and re.fullmatch(_ISO, value)]
 
     def localize(match: re.Match[str]) -> str:
         named = (at for at in known if at[11:19] == match[2] and match[1] in (None, at[:10]))
@@ -35,12 +35,12 @@ def local_text(text: str, fields: Mapping[str, Any], now: float) -> str:
             return match[0]
         return clock_time(at, local_now(now))
 
-    return _TOLD.sub(localize, text)
+    return re.sub(_TOLD, localize, text)
 
 
 def local_value(value: str, now: float) -> str:
     """The value of a field that this client does not know, in this zone if it is a time."""
-    return clock_time(value, local_now(now)) if ISO.fullmatch(value) else value
+    return clock_time(value, local_now(now)) if re.fullmatch(_ISO, value) else value
 
 
 def _nearest(day: str | None, time: str, now: float) -> str:

@@ -35,7 +35,7 @@ PART_BYTES = 262_128
 FILE_BYTES_MAX = 1 << 30  # if the server does not say
 NAME_BYTES_MAX = 200
 TRIES_MAX = 5  # for an upload that another connection took over, or whose bytes the server cannot take now
-_KNOWN_END = re.compile(r"(?s)(.*?)((?:\.tar)?\.[^.]{1,16})?")
+_KNOWN_END = r"(?s)(.*?)((?:\.tar)?\.[^.]{1,16})?"
 
 
 class Progress(Struct, frozen=True):
@@ -221,7 +221,7 @@ def safe_name(name: str) -> str:
     nothing is left."""
     last = re.split(r"[/\\]", clean(name))[-1]
     kept = "".join(char if char.isprintable() else " " for char in last).strip().lstrip(". -")
-    match = _KNOWN_END.fullmatch(kept)
+    match = re.fullmatch(_KNOWN_END, kept)
     assert match is not None
     stem, end = match[1], match[2] or ""
     return stem.encode()[: NAME_BYTES_MAX - len(end.encode())].decode(errors="ignore") + end
@@ -229,7 +229,7 @@ def safe_name(name: str) -> str:
 
 def _place(part: PartialFile, folder: Path, name: str) -> Path:
     """Under a name that nothing has yet: `photo (2).png`."""
-    match = _KNOWN_END.fullmatch(name)
+    match = re.fullmatch(_KNOWN_END, name)
     assert match is not None
     for count in range(1, 10_000):
         target = folder / (name if count == 1 else f"{match[1]} ({count}){match[2] or ''}")

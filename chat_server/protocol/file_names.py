@@ -10,13 +10,13 @@ CHUNK_BYTES_MAX = 32_768
 # The bytes in each line of a fetched file: a multiple of 3, so that the lines together are the base64 of the file.
 PIECE_BYTES = CHUNK_BYTES_MAX // 3 * 3
 NAME_CHARS_MAX = 255
-_SEPARATORS = re.compile(r"[/\\]+")
-_SHA256 = re.compile("[0-9a-f]{64}")
+_SEPARATORS = r"[/\\]+"
+_SHA256 = "[0-9a-f]{64}"
 
 
 def file_name(raw: str) -> str:
     """Return the last component of a path, on one line, without terminal control. Raises Refusal if nothing is left."""
-    parts = [" ".join(part.split()) for part in _SEPARATORS.split(clean(raw))]
+    parts = [" ".join(part.split()) for part in re.split(_SEPARATORS, clean(raw))]
     name = next((part for part in reversed(parts) if part), "")
     if is_blank(name) or name in (".", ".."):
         raise Refusal("bad_argument", "a file's name is empty or names a directory; give it one like photo.png")
@@ -53,7 +53,7 @@ def chunk_data(raw: str) -> bytes:
 
 def sha256_hex(raw: str) -> str:
     digest = raw.strip().lower()
-    if not _SHA256.fullmatch(digest):
+    if not re.fullmatch(_SHA256, digest):
         raise Refusal("bad_argument", "a sha256 is 64 hexadecimal digits, as sha256sum prints them")
     return digest
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": HOUR_MS, "d": DAY_MS}
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([smhd]?)", re.ASCII)
+_DURATION = r"([0-9]{1,12}(?:\.[0-9]{1,9})?)([smhd]?)"
 # The end of the year 9999: every time in the log can be written as a date.
 TIME_MS_MAX = 253_402_300_799_999
 # The least `elapsed_ms` of a new chat. 0 means never, and has to lie longer ago than any duration, even on a machine
@@ -51,7 +51,7 @@ def parse_iso(text: str) -> int | None:
 
 def parse_duration(text: str) -> int | None:
     """Return the milliseconds of `90s`, `1.5m`, `2h`, `1d` or plain seconds; None for another text."""
-    match = _DURATION.fullmatch(text.strip().lower())
+    match = re.fullmatch(_DURATION, text.strip().lower())
     return round(Decimal(match[1]) * _UNITS_MS[match[2] or "s"]) if match else None
 
 

@@ -18,9 +18,7 @@ from chat_client.tui.render.colours import name_style
 LINK_PREFIX = "url="  # of the last word in a style, which tells where a link leads
 CUT_MARK = "↵"  # ends a row of code that goes on in the next one
 _EDGE = "▏"
-_FENCED = re.compile(
-    r"^[ ]{0,3}```[^\n`]*\n(?P<code>.*?)(?:(?:(?<=\n)|\n)[ ]{0,3}```[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE | re.DOTALL
-)
+_FENCED = r"(?ms)^[ ]{0,3}```[^\n`]*\n(?P<code>.*?)(?:(?:(?<=\n)|\n)[ ]{0,3}```[ \t]*(?:\n|\Z)|\Z)"
 _MARKS = re.compile(
     rf"(?P<link>{PATTERN})"
     r"|(?P<code>(?P<ticks>`{1,3})(?!`)[^\n]{1,300}?(?<!`)(?P=ticks)(?!`))"
@@ -29,8 +27,8 @@ _MARKS = re.compile(
     r"|(?<![\w_])_(?=[^\s_])[^\n_]{0,300}?(?<=[^\s_])_(?!\w))"
     r"|(?<![\w@])(?P<at>@[\w.-]*\w)"
 )
-_WORD = re.compile(r"\w+")
-_FILTER = re.compile(r"[a-z]+:\S+", re.IGNORECASE)  # `in:#team`: no word that is sought
+_WORD = r"\w+"
+_FILTER = r"(?i)[a-z]+:\S+"  # `in:#team`: no word that is sought
 
 
 class Block(Struct, frozen=True):
@@ -44,7 +42,7 @@ def blocks(text: str) -> list[Block]:
         return [Block("prose", text)]
     found: list[Block] = []
     start = 0
-    for match in _FENCED.finditer(text):
+    for match in re.finditer(_FENCED, text):
         if not match["code"].strip():
             continue
         if before := text[start : match.start()].removesuffix("\n"):
@@ -127,9 +125,9 @@ def _sought(query: str) -> tuple[frozenset[str], tuple[str, ...]]:
 
     words, beginnings = set[str](), []
     for piece in pieces(query):
-        if _FILTER.fullmatch(piece.text):
+        if re.fullmatch(_FILTER, piece.text):
             continue
-        *whole, last = _WORD.findall(fold_words(piece.text)) or [""]
+        *whole, last = re.findall(_WORD, fold_words(piece.text)) or [""]
         words.update(whole)
         if piece.prefix and last:
             beginnings.append(last)
@@ -152,7 +150,7 @@ def mark_found(fragments: list[Fragment], query: str) -> list[Fragment]:
     marked: list[Fragment] = []
     for style, text in fragments:
         start = 0
-        for match in _WORD.finditer(text):
+        for match in re.finditer(_WORD, text):
             folded = fold_words(match[0])
             if folded in words or (beginnings and folded.startswith(beginnings)):
                 marked += [(style, text[start : match.start()]), (_with(style, "found"), match[0])]

@@ -28,7 +28,7 @@ TEXT_ROWS_MAX = 400  # of one message
 REMEMBERED_MAX = 1000  # items whose rows are remembered
 
 # How an item of a list begins that has a heading.
-_HEADING = re.compile(r"  ([^\s:][^:\n]{0,39}:) (?=\S)")
+_HEADING = r"  ([^\s:][^:\n]{0,39}:) (?=\S)"
 _NOTE_SIGNS = {"info": "·", "done": "✓", "error": "✗"}
 
 
@@ -136,7 +136,7 @@ def _note_rows(note: NoteItem, context: RowContext) -> Iterator[Row]:
 def _labelled(text: str, style: str) -> Iterator[tuple[list[Fragment], list[Fragment]]]:
     """The lines of a note, each with what stands before its text: of what a command lists the headings, as in
     `online: bob, carol`, which have a column of their own."""
-    lines = [(match[1], line[match.end() :]) if (match := _HEADING.match(line)) else ("", line)
+    lines = [(match[1], line[match.end() :]) if (match := re.match(_HEADING, line)) else ("", line)
              for line in text.split("\n")]  # fmt: skip
     column = min(HEADING_CELLS_MAX, max(width(safe(label)) for label, _ in lines)) + 1
     for label, rest in lines:

@@ -115,11 +115,11 @@ class TerminalColours(Struct, frozen=True):
     sixteen: dict[int, Colour] = {}
 
 
-_COLOUR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)
+_COLOUR = "#[0-9a-fA-F]{6}"
 
 
 def _is_colour(value: str | list[str]) -> bool:
-    return bool(value) and all(map(_COLOUR.fullmatch, value if isinstance(value, list) else [value]))
+    return bool(value) and all(re.fullmatch(_COLOUR, each) for each in (value if isinstance(value, list) else [value]))
 
 
 COLOURS = Section(

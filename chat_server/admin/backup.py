@@ -10,11 +10,8 @@ import io
 import os
 import re
 import shutil
-import signal
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -25,11 +22,11 @@ from chat_server.store.backup import StoredFile
 from chat_server.store.blobs import blob_path, sync
 from chat_server.store.data_directory import FILES, LOCAL_FILES, LOCK, MOVED, OWNER, RESTORING, UPLOADS, DataDirectory
 from chat_server.store.database import FILE
+from chat_server.store.work_folder import temporary_folder, work_folder
 
 SUMS = "SHA256SUMS"
 CHUNK_BYTES = 1 << 20
 SYNC_BYTES = 8 << 20
-_PART = ".restore."
 # The paths of a chat's own files: see `blobs`.
 _OURS = re.compile(rf"{FILES}/[0-9a-f]{{2}}(/[0-9a-f]{{64}})?|{UPLOADS}/([0-9]+(\.[0-9a-f]{{64}})?|fetched\.[0-9a-f]+)")
 
@@ -53,7 +50,7 @@ def save(data: Path, file: Path, progress: Progress, fetch: Fetch, lost: list[St
         file = file.resolve()
         if file.exists() and not file.is_file():
             raise StartError(f"cannot write the backup {file}: it is there, and no ordinary file")
-        with _folder(f".{file.name}.", file.parent) as work:
+        with temporary_folder(f".{file.name}.", file.parent) as work:
             for done, total in backup.copy(data, work / FILE):
                 progress("copying the database", done, total)
             progress("checking the database", 0, 1)
@@ -92,18 +89,6 @@ class _Steady:
 
     def tell(self) -> int:
         return self._file.tell()
-
-
-@contextmanager
-def _folder(prefix: str, within: Path) -> Iterator[Path]:
-    """A folder that is removed at the end. A signal that comes while it is made waits until its removal is sure."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    try:
-        made = tempfile.TemporaryDirectory(prefix=prefix, dir=within)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    with made as path:
-        yield Path(path)
 
 
 def _write(archive: Path, work: Path, data: Path, progress: Progress, lost: list[StoredFile] | None) -> None:
@@ -261,7 +246,7 @@ def _paths_to_remove(data: Path) -> Iterator[Path]:
 
 
 def _restore(runtime: Runtime, file: Path, data: Path, progress: Progress) -> None:
-    with _folder(_PART, data) as work:
+    with work_folder(data) as work:
         _verify(file, progress, extract_to=work)
         backup.check(work / FILE)
         backup.begin_history(work / FILE, runtime.token_hex(8))
@@ -273,7 +258,7 @@ def _restore(runtime: Runtime, file: Path, data: Path, progress: Progress) -> No
         sync(data)
         for name in (f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", FILE, OWNER, MOVED, *LOCAL_FILES):
             (data / name).unlink(missing_ok=True)
-        for path in (data / FILES, data / UPLOADS, *(path for path in data.glob(f"{_PART}*") if path != work)):
+        for path in (data / FILES, data / UPLOADS):
             shutil.rmtree(path, ignore_errors=True)
         for name in (FILES, FILE):
             if (work / name).exists():

@@ -21,7 +21,6 @@ from chat_server.cluster.snapshots import (
     load_newest,
     mark_mistaken,
     refuse_mistaken,
-    remove_leftovers,
 )
 from chat_server.cluster.upgrade import Upgrade
 from chat_server.cluster.verification import Verification
@@ -148,7 +147,6 @@ def _stop_odd_one(node: Node, directory: Path, why: str) -> None:
 
 async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, objects: Objects) -> None:
     """Start from the newest snapshot if the directory has no state, or one that cannot go on. Raises StartError."""
-    remove_leftovers(directory)
     if (directory / DATABASE).exists() and not is_mistaken(directory):
         there, stream = await _when_reached(runtime, streams.list), _stream_of(directory)
         if not there or not stream or stream in there:

@@ -14,6 +14,7 @@ from chat_server.store.backup import StoredFile
 from chat_server.store.blobs import sync
 from chat_server.store.data_directory import DATABASE, FILES, LOCK, MOVED, DataDirectory
 from chat_server.store.database import open_writer
+from chat_server.store.work_folder import work_folder
 
 # A part of the bucket's name. It is always the same, so that an import that is run again replaces what a kill left.
 _NONCE = "import"
@@ -38,8 +39,7 @@ async def import_chat(
         raise StartError(f"there is no chat in {data}")
     try:
         await _refuse_used(streams)
-        snapshots.remove_leftovers(data)
-        with snapshots.folder(data) as work:
+        with work_folder(data) as work:
             for done, size in backup.copy(data, work / DATABASE):
                 progress("copying the database", done, size)
             backup.check(work / DATABASE)
@@ -115,8 +115,12 @@ async def restore_alone(objects: Objects, directory: DataDirectory, history: str
     _refuse_content(data)
 
     async def prepare(database: Path) -> None:
-        missing.extend(await moving_files.fetch(objects, backup.files(database), data, progress))
+        # The files come to lie beside the database, where a kill leaves nothing.
+        work = database.parent
+        missing.extend(await moving_files.fetch(objects, backup.files(database), work, progress))
         backup.leave_cluster(database, history)
+        if (work / FILES).exists():
+            (work / FILES).replace(data / FILES)
 
     try:
         found = await snapshots.load_newest(objects, data, progress, prepare)

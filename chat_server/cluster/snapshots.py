@@ -5,15 +5,12 @@ database, compressed, and a description that is put last, so that a bucket witho
 runs in a process of its own, at a low priority, so that it costs the node only what copying the file costs the disk.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
-import shutil
-import tempfile
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -29,6 +26,7 @@ from chat_server.store.data_directory import DATABASE, LOCAL_FILES
 from chat_server.store.database import open_unchanged
 from chat_server.store.schema import VERSION as SCHEMA
 from chat_server.store.state import load
+from chat_server.store.work_folder import remove_leftovers, work_folder
 
 log = logging.getLogger("chat.cluster")
 
@@ -39,9 +37,6 @@ CHUNK_BYTES = 1 << 17
 _LEVEL = 1
 _PREFIX = "snapshot-"
 _DATABASE, _DESCRIPTION = "database", "description"
-# The folder of a snapshot that is being made or loaded. It holds texts, so that each start removes what a kill left. It
-# is locked while it is in use: two may be made beside a node at once, by itself and by the command.
-_FOLDER = ".snapshot."
 # While this file exists, the state in the directory is wrong: the next start replaces it by a snapshot.
 MISTAKEN = "mistaken"
 
@@ -96,7 +91,7 @@ async def make(objects: Objects, data: Path, nonce: str, progress: Progress = _s
     """
     remove_leftovers(data)
     try:
-        with folder(data) as work:
+        with work_folder(data) as work:
             for done, size in backup.copy(data, work / DATABASE):
                 progress("copying the database", done, size)
             backup.check(work / DATABASE)
@@ -204,7 +199,6 @@ async def load_newest(
     directory MUST be locked with no server running on it; it may be empty. `prepare` may change the database before it
     is put there. Raises SnapshotError, and NotAppended while the object store cannot be read; then nothing is changed.
     """
-    remove_leftovers(data)
     tried: set[str] = set()
     is_any = False
     newer: _NewerTables | None = None
@@ -216,7 +210,7 @@ async def load_newest(
             if not await _has_description(objects, bucket):
                 log.info("the snapshot %s was not finished (yet); the one before is taken", bucket)
                 continue
-            with folder(data) as work:
+            with work_folder(data) as work:
                 try:
                     description = await _fetch(objects, bucket, work, progress)
                 except (ObjectMissing, backup.Unusable) as error:
@@ -294,15 +288,6 @@ def is_mistaken(data: Path) -> bool:
     return (data / MISTAKEN).exists()
 
 
-def remove_leftovers(data: Path) -> None:
-    """Remove what a kill left of a snapshot that was being made or loaded: it holds texts. Each start calls this."""
-    with suppress(OSError), _locked(data):
-        for path in data.glob(f"{_FOLDER}*"):
-            # The folder is in use, or its user has just removed it.
-            with suppress(OSError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                shutil.rmtree(path, ignore_errors=True)
-
-
 # ---- buckets and bytes
 
 
@@ -374,28 +359,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
-
-
-@contextmanager
-def folder(data: Path) -> Iterator[Path]:
-    """A folder for a database on its way, which `remove_leftovers` removes after a kill."""
-    with ExitStack() as stack:
-        # Whoever removes leftovers waits until the new folder is locked.
-        with _locked(data):
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_FOLDER, dir=data)))
-            stack.enter_context(_locked(path))
-        yield path
-
-
-@contextmanager
-def _locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Hold the lock of a folder, which ends with the process. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def refuse_mistaken(data: Path) -> None:

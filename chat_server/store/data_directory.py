@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chat_server.errors import StartError
 from chat_server.store.blobs import sync
+from chat_server.store.work_folder import remove_leftovers
 
 log = logging.getLogger("chat.store")
 
@@ -85,6 +86,7 @@ class DataDirectory:
                 f"the chat in {self.path} was moved into a cluster: start a node with --cluster and another --data. If"
                 f" the cluster was never used and this chat is to go on alone, remove {self.path / MOVED}"
             )
+        remove_leftovers(self.path)
         # The spaces overwrite a longer number. A full disk may have no room even for this.
         with contextlib.suppress(OSError):
             os.pwrite(self._lock, f"{os.getpid():<19}\n".encode(), 0)

@@ -13,6 +13,7 @@ from chat_server.cluster.snapshots import Description
 from chat_server.log.jetstream import JetStreamChain
 from chat_server.log.nats_objects import NatsObjects
 from chat_server.log.stream import NotAppended
+from chat_server.store.work_folder import work_folder
 from tests.cluster.conftest import Connect
 from tests.cluster.nodes import HastyNode, LocalCluster, running
 from tests.cluster.servers import files_with
@@ -50,7 +51,7 @@ class Stage:
         """The snapshots that hold one of these texts, which are compressed; also one that is not whole."""
         found = []
         for bucket in await self.objects.buckets():
-            with snapshots.folder(self._scratch) as folder:
+            with work_folder(self._scratch) as folder:
                 try:
                     await snapshots._fetch(self.objects, bucket, folder, lambda *_: None)
                 except Exception:

@@ -358,7 +358,7 @@ def test_who_makes_a_snapshot_and_who_hears_nobody_is_said(play: Play) -> None:
     play(story)
 
 
-@pytest.mark.parametrize("which", ["folder", "_put_in_place"])
+@pytest.mark.parametrize("which", ["work_folder", "_put_in_place"])
 def test_a_disk_that_takes_no_snapshot_ends_the_start_with_a_word(
     play: Play, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from chat_server.cluster import moving, moving_files, snapshots
 from chat_server.cluster.sealed_objects import SealedObjects
 from chat_server.errors import StartError
 from chat_server.log.stream import NotAppended, Position
+from chat_server.store import backup
 from chat_server.store.backup import StoredFile
 from chat_server.store.data_directory import FILES, LOCK, MOVED, DataDirectory
 from chat_server.store.database import FILE, open_reader
@@ -231,6 +233,36 @@ async def test_a_snapshot_is_restored_to_a_single_server(
     chat.close()
     with closing(DataDirectory(str(tmp_path / "alone"))) as directory, pytest.raises(StartError, match="not empty"):
         await moving.restore_alone(objects, directory, "h", silent)
+
+
+async def test_a_restore_goes_on_after_a_kill(
+    streams: Streams, objects: MemoryObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    copy_old(old, 8)
+    blob = old / "files" / HELLO[:2] / HELLO
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"hello")
+    await move(old, streams, objects)
+
+    def killed(database: Path, history: str) -> None:
+        """The files have been fetched, and the database is not in its place yet."""
+        shutil.copytree(new, tmp_path / "killed")
+        raise KeyboardInterrupt
+
+    with (
+        closing(DataDirectory(str(new))) as directory,
+        monkeypatch.context() as patched,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        patched.setattr(backup, "leave_cluster", killed)
+        await moving.restore_alone(objects, directory, "h", silent)
+    assert any((tmp_path / "killed").rglob(HELLO))
+    with closing(DataDirectory(str(tmp_path / "killed"))) as directory:
+        await moving.restore_alone(objects, directory, "h", silent)
+    assert texts(tmp_path / "killed") and (tmp_path / "killed" / "files" / HELLO[:2] / HELLO).exists()
+    assert not list((tmp_path / "killed").glob(".*"))
 
 
 async def test_a_full_disk_leaves_the_directory_as_it_was(

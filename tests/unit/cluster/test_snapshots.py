@@ -17,6 +17,7 @@ from chat_server.store import digests
 from chat_server.store.blobs import sync
 from chat_server.store.data_directory import LOCAL_FILES
 from chat_server.store.database import FILE, open_reader
+from chat_server.store.work_folder import PREFIX, work_folder
 from tests.unit.chat import Chat
 from tests.unit.cluster.objects import MemoryObjects
 
@@ -43,7 +44,7 @@ def tables(path: Path) -> dict[str, str]:
 
 
 def leftovers(path: Path) -> list[Path]:
-    return list(path.glob(".snapshot*"))
+    return list(path.glob(f"{PREFIX}*"))
 
 
 async def make(objects: MemoryObjects, chat: Chat, nonce: str = "1") -> str:
@@ -297,16 +298,16 @@ async def test_a_wrong_state_without_a_snapshot_stays_and_does_not_start(objects
 
 
 async def test_a_kill_leaves_no_text_for_long(objects: MemoryObjects, chat: Chat) -> None:
-    (chat.path / ".snapshot.killed").mkdir()
-    (chat.path / ".snapshot.killed" / FILE).write_bytes(b"secret")
+    (chat.path / f"{PREFIX}killed").mkdir()
+    (chat.path / f"{PREFIX}killed" / FILE).write_bytes(b"secret")
     await make(objects, chat)
     assert leftovers(chat.path) == []
 
 
 async def test_two_may_be_made_and_removed_beside_each_other(objects: MemoryObjects, chat: Chat) -> None:
     """By the node itself and by the command, while one of them begins by removing what a kill has left."""
-    with snapshots.folder(chat.path) as other:
-        (chat.path / ".snapshot.killed").mkdir()
+    with work_folder(chat.path) as other:
+        (chat.path / f"{PREFIX}killed").mkdir()
         await make(objects, chat)
         assert leftovers(chat.path) == [other], "the other is still at it"
     assert leftovers(chat.path) == []

@@ -124,8 +124,8 @@ def words_of_lost(files: Sequence[StoredFile]) -> str:
     """What follows what was done without these files."""
     if not files:
         return ""
-    count = "is a file" if len(files) == 1 else f"are {len(files)} files"
-    return f"; left out {count}, whose bytes are lost: {_names_of(files)}"
+    counted, are = ("1 file", "is") if len(files) == 1 else (f"{len(files)} files", "are")
+    return f"; {counted} whose bytes are lost {are} left out: {_names_of(files)}"
 
 
 def fetch_files(runtime: Runtime, chosen: Settings, files: list[StoredFile], to: Path, progress: Progress) -> None:

@@ -173,7 +173,7 @@ async def test_a_file_whose_bytes_are_not_what_they_were(start: Start, tmp_path:
         if lost is not None:
             blob.write_bytes(lost)
         told = done(chat.server, "backup", str(tmp_path / "b.tar"), "--without-lost-files")
-        assert f"left out is a file, whose bytes are lost: a.png (message #{sent['id']})" in told
+        assert f"1 file whose bytes are lost is left out: a.png (message #{sent['id']})" in told
         again = Server(tmp_path / f"again {lost is None}")
         done(again, "restore", str(tmp_path / "b.tar"))
         assert blob_of(again, kept["file"]["sha256"]).exists() and not blob_of(again, sent["file"]["sha256"]).exists()

@@ -42,6 +42,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
     messages = [line for line in lines if isinstance(line, Message)]
     _learn(screen, verb, reply)
     withdraw_notes(screen)
+    _settle(screen, why)
     match why:
         case HistoryRequest():
             take_page(screen, why, messages, _more(reply) is not None)
@@ -68,8 +69,7 @@ def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float
     screen.now = now
     if isinstance(why, HistoryRequest | QuoteRequest) and isinstance(error, Refused) and error.is_of_overload:
         screen.put_off_pages()
-    if isinstance(why, TypedRequest | ThreadRequest):
-        _settle(screen, why)
+    _settle(screen, why)
     match why:
         case HistoryRequest():
             give_up_page(screen, why, error)
@@ -122,7 +122,6 @@ def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message
     if (hindrance := screen.hindrance(why)) is not None:
         screen.tell("info", f"{hindrance}: /thread {why.id} opens the thread when you are done")
         return
-    _settle(screen, why)
     feed = Feed(at_end=True)
     feed.extend(messages)
     feed.at_start = True
@@ -169,7 +168,6 @@ def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: lis
         later = f"/open {safe(str(chat))} opens it" if opens else f"ask {why.line} again"
         screen.tell("info", f"{hindrance}: {later} when you are done", 10.0)
         return
-    _settle(screen, why)
     if opens:
         show_chat(screen, str(chat))
         return
@@ -186,10 +184,11 @@ def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: lis
     note_answer(screen, where, wording.reply(reply, verb, screen.now))
 
 
-def _settle(screen: ScreenState, why: TypedRequest | ThreadRequest) -> None:
-    """Wait for it no longer: what it opens is shown now, or it opens nothing. One whose answer was hindered is still
-    waited for, since the text that stands in the line may be meant for what it was to open."""
-    if screen.opening is why:
+def _settle(screen: ScreenState, why: Purpose) -> None:
+    """Wait no longer for what opens something, unless its answer finds the user typing: that text may be meant for what
+    it was to open, also if it opens nothing."""
+    opening = screen.opening
+    if opening is not None and opening is why and screen.hindrance(opening) is None:
         screen.opening = None
 
 

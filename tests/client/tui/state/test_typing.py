@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from chat_client.common.local_commands import with_local
-from chat_client.sdk.errors import Refused
+from chat_client.sdk.errors import ChatError, Disconnected, Refused
 from chat_client.sdk.events import Ended
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import (
@@ -469,7 +469,24 @@ def test_a_text_that_was_begun_before_the_answer_goes_nowhere_else_unasked(line:
     assert [post.arguments["target"] for post in me.wanted(PostMessage)] == ["main", "main"]
 
 
-def test_what_opens_nothing_leaves_no_question() -> None:
+@pytest.mark.parametrize("line", [*OPENING, "/thread 1"])
+@pytest.mark.parametrize("error", [Refused("unknown_user", "there is no such user"), Disconnected("lost")])
+def test_a_text_that_was_begun_before_a_refusal_goes_nowhere_else_unasked(line: str, error: ChatError) -> None:
+    """It was meant for somebody who is not there, and not for everyone."""
+    me = ready()
+    assert submit(me.screen, line)
+    (why,) = [run.why for run in me.wanted(Run, Ask) if isinstance(run.why, TypedRequest | ThreadRequest)]
+    me.screen.composer.text = "only for you"
+    take_refusal(me.screen, why, error, me.now)
+    assert not submit(me.screen, "only for you")
+    assert me.screen.dialogs.question is not None and not me.wanted(PostMessage)
+    answer_question(me.screen, True)
+    assert submit(me.screen, "again for all of you"), "once it has been asked"
+    assert [post.arguments["target"] for post in me.wanted(PostMessage)] == ["main", "main"]
+
+
+@pytest.mark.parametrize("begun", ["", "only for you"])
+def test_what_opens_nothing_leaves_a_question_for_what_was_begun(begun: str) -> None:
     me = ready()
     for line, verb, reply in (
         ("/join some-code", "join", Entering("#team", asked=True)),
@@ -477,9 +494,11 @@ def test_what_opens_nothing_leaves_no_question() -> None:
     ):
         assert submit(me.screen, line)
         (asked,) = me.wanted(Run)
-        me.screen.composer.text = "for all of you"
+        me.screen.composer.text = begun
         take_answer(me.screen, asked.why, verb, [], reply, me.now)
-        assert submit(me.screen, "for all of you") and me.wanted(PostMessage)
+        assert submit(me.screen, begun or "for all of you") == (not begun)
+        assert (me.screen.dialogs.question is None) == (not begun)
+        navigation.open_chat(me.screen, "main")
 
 
 def test_a_late_answer_takes_no_message_from_whoever_has_chosen_it() -> None:

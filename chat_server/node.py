@@ -28,6 +28,7 @@ from chat_server.log.entries import (
     Limits,
     Logged,
     Mark,
+    MarkSeen,
     NoteDeparture,
     Origin,
     WrongBatch,
@@ -285,14 +286,22 @@ class Node:
         """Give the connections numbers that no other node of the cluster gives. Raises StartError."""
         self.delivery.connections.number_for_node(self._writer.state.nodes[self._identity.node].id)
 
-    def submit(self, command: Logged, user_id: int = 0, session: int = 0, number: int = 0, network: str = "") -> None:
+    def submit(
+        self,
+        command: Logged,
+        user_id: int = 0,
+        session: int = 0,
+        number: int = 0,
+        network: str = "",
+        seen: MarkSeen | None = None,
+    ) -> None:
         """Put a command in the log. The session gets its outcome (`Receiver.settle`) once it is on disk.
 
-        `number` counts the session's commands in the log. `network` is what its address counts as.
+        `number` counts the session's commands in the log. `network` is what its address counts as. `seen`: see `Entry`.
         """
         node, incarnation = self._identity
         origin = Origin(node, incarnation, session, number) if session else None
-        entry = Entry(command, user_id, origin, network, self.has_room(command))
+        entry = Entry(command, user_id, origin, network, self.has_room(command), seen)
         if self.is_member and self._is_too_new(command):
             # Nobody is answered within the call.
             self.runtime.call_soon(self._refuse, [entry], _NOT_KNOWN_TO_ALL)

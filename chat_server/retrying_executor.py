@@ -90,7 +90,7 @@ class RetryingExecutor:
 
     async def _execute_without_room(self, ordered: OrderedBatch) -> Executed:
         """Execute what adds nothing, in the room that can still be made."""
-        more = any(type(entry.command) is not RefuseForRoom for entry in ordered.batch.entries)
+        more = any(entry.seen or type(entry.command) is not RefuseForRoom for entry in ordered.batch.entries)
         while more:
             more = await self._writer.make_room()
             try:

@@ -26,7 +26,7 @@ from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.files import Upload
 from chat_server.protocol.lines import TELNET_MARK, UnendedLine, decode
-from chat_server.protocol.messages import Changed, Sent, Talk
+from chat_server.protocol.messages import Changed, Comment, Send, SendAll, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.protocol.table import TABLE
 from chat_server.rules.accounts import Welcome
@@ -45,6 +45,8 @@ LOG_FULL_SECONDS = 0.5
 FREE_CHUNK_BYTES = 8192
 # A change goes to all who see the message, with the names of all who reacted: so many names cost as much as a command.
 NAMES_A_COMMAND = 256
+# These take along what was seen. Nobody comes to a chat or leaves it by them, which decides who is told of the marker.
+MESSAGES = (SendAll, Send, Comment)
 
 
 Pending = tuple[str, str | None, float, Callable[[Any], Reply] | None, bool]
@@ -93,6 +95,7 @@ class Pipeline:
         self._going_on = False
         self._is_reading = True
         self._marked = 0  # the seq up to which the person has shown signs of having read
+        self._seen: MarkSeen | None = None  # is logged next, with the line's message if it is one
         self._shown_from = 0  # unread messages up to this seq were not shown, since a position was given
         self._talk: Target | None = None
         # The times at which something is due even without another input.
@@ -207,10 +210,10 @@ class Pipeline:
         verb, label, started, make_reply, is_exclusive = self._in_flight.pop(origin.number)
         if is_exclusive and self._exclusive is not None:
             self._exclusive.outcome = outcome
+        if isinstance(result, Refusal) and (not verb or outcome.entry.seen is not None):
+            # Perhaps what was seen is not noted, so it is with the next sign of life.
+            self._marked = 0
         if not verb:
-            if isinstance(result, Refusal):
-                # What was seen is noted with the next sign of life.
-                self._marked = 0
             return b""
         # Not isinstance, which takes 0.2 µs to tell that a Struct is not another one.
         if type(result) is Sent:
@@ -296,6 +299,8 @@ class Pipeline:
                     break
                 command = parsed.command
                 error = parsed.error if command is None else self.port.why_not(command)
+                if self._seen is not None and (error is not None or type(command) not in MESSAGES):
+                    self._submit_seen()
                 if self._in_flight and (error is not None or type(command) not in RULES):
                     # What is refused is answered now, or after a look at the store: behind those in the log.
                     self._next = parsed
@@ -304,6 +309,8 @@ class Pipeline:
                 self._execute(parsed, error)
         finally:
             self._going_on = False
+        if self._seen is not None:
+            self._submit_seen()
         self._throttle()
         if self.has_eof and not self.closing and self._has_nothing_to_do():
             self._hang_up()
@@ -398,7 +405,8 @@ class Pipeline:
     def _submit(self, command: Logged, pending: Pending) -> None:
         self._number += 1
         self._in_flight[self._number] = pending
-        self.port.submit(command, self.outbox.user_id, self._number)
+        seen, self._seen = self._seen, None
+        self.port.submit(command, self.outbox.user_id, self._number, seen)
 
     # ---- the exclusive command
 
@@ -533,8 +541,13 @@ class Pipeline:
             return
         if self.user_id and self.port.is_all_taken():
             self._marked = outbox.position
-            # It is logged like a command, so that the line's own command is answered after it.
-            self._submit(MarkSeen(self._marked, self._shown_from), ("", None, 0.0, None, False))
+            self._seen = MarkSeen(self._marked, self._shown_from)
+
+    def _submit_seen(self) -> None:
+        """Log what was seen as a command, so that what follows is answered after it: no message takes it along."""
+        seen, self._seen = self._seen, None
+        assert seen is not None
+        self._submit(seen, ("", None, 0.0, None, False))
 
     # ---- the end
 

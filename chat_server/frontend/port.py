@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Logged
+from chat_server.log.entries import Logged, MarkSeen
 from chat_server.protocol.base import Command
 from chat_server.rules.outcomes import Entered, Opened
 
@@ -14,8 +14,11 @@ class Port(Protocol):
 
     # ---- commands
 
-    def submit(self, command: Logged, user_id: int, number: int) -> None:
-        """Log a command. `outcome` follows with this number; with 0 it does not."""
+    def submit(self, command: Logged, user_id: int, number: int, seen: MarkSeen | None = None) -> None:
+        """Log a command, and before it in the same entry what was `seen`.
+
+        `outcome` follows with this number; with 0 it does not.
+        """
 
     def prepare(self, command: Any) -> None:
         """Prepare the command for the log. `prepared` or `refused` follows."""

@@ -13,7 +13,7 @@ from chat_server.frontend.intake import STRANGER_LINE_BYTES_MAX
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
 from chat_server.frontend.transport import READ_BYTES_MAX, Transport
-from chat_server.log.entries import Logged
+from chat_server.log.entries import Logged, MarkSeen
 from chat_server.node import Node
 from chat_server.prepare import Asker
 from chat_server.protocol.base import Command
@@ -147,8 +147,8 @@ class Session:
 
     # ---- the pipeline's port: commands
 
-    def submit(self, command: Logged, user_id: int, number: int) -> None:
-        self._node.submit(command, user_id, self.number if number else 0, number, self.network)
+    def submit(self, command: Logged, user_id: int, number: int, seen: MarkSeen | None = None) -> None:
+        self._node.submit(command, user_id, self.number if number else 0, number, self.network, seen)
 
     def prepare(self, command: Any) -> None:
         asker = Asker(

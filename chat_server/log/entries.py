@@ -316,7 +316,8 @@ class Entry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
     `origin` is None if nobody waits for a reply. `network` is what the sender's address counts as
     (`addresses.network_of`), "" for the server itself. `has_room` says whether the disk of the node that took the
-    command had room: if it had not, rules add nothing.
+    command had room: if it had not, rules add nothing. `seen` is marked first, whatever becomes of the command: where
+    many write, nearly every message has one, and an entry of its own was 25,000 of 344,000 instructions.
     """
 
     command: Logged
@@ -324,6 +325,7 @@ class Entry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     origin: Origin | None = None
     network: str = ""
     has_room: bool = True
+    seen: MarkSeen | None = None
 
 
 class Batch(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

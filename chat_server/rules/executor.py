@@ -18,6 +18,7 @@ from chat_server.log.entries import (
     EndStream,
     Entry,
     Limits,
+    MarkSeen,
     OrderedBatch,
     RaiseVersion,
     Verdict,
@@ -304,6 +305,10 @@ class Executor:
 
     def _execute_guarded(self, context: Context, entry: Entry) -> Outcome:
         """Execute an entry as `_execute_one` does, but undo a rule that fails and go on with the rest of the batch."""
+        if entry.seen is not None:
+            marked = self._execute_guarded(context, Entry(entry.seen, entry.user_id))
+            done = self._execute_guarded(context, replace(entry, seen=None))
+            return replace(done, entry=entry, pushes=[*marked.pushes, *done.pushes])
         seq, limits = self.state.seq, self._limits
         counts = context.counts.copy()
         self._db.run("SAVEPOINT entry")
@@ -329,10 +334,13 @@ class Executor:
         command = entry.command
         assert self._limits is not None or type(command) is Configure, "a log begins with a Configure entry"
         context.take(entry)
+        if entry.seen is not None:
+            RULES[MarkSeen](context, entry.seen)
+        marked = len(context.pushes)
         try:
             result = RULES[type(command)](context, command)
         except (Refusal, Stale) as refused:
-            return Outcome(entry, refused, [], self.state.seq)
+            return Outcome(entry, refused, context.pushes[:marked], self.state.seq)
         self._limits = context.limits
         return Outcome(entry, result, context.pushes, self.state.seq, context.membership_changes, context.endings)
 

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Batch, Configure, Enter, OrderedBatch
+from chat_server.log.entries import Batch, Configure, Enter, MarkSeen, OrderedBatch
 from chat_server.log.local import LocalLog
 from chat_server.node import Node, open_alone
 from chat_server.protocol.names import check
@@ -71,9 +71,9 @@ class Chat:
         self.session = Session()
         self.session.number = self.node.delivery.add(self.session)
 
-    def submit(self, command: Any, user_id: int = 1) -> None:
+    def submit(self, command: Any, user_id: int = 1, seen: MarkSeen | None = None) -> None:
         self._said += 1
-        self.node.submit(command, user_id, session=self.session.number, number=self._said)
+        self.node.submit(command, user_id, session=self.session.number, number=self._said, seen=seen)
 
     def say(self, *lines: str) -> None:
         for line in lines:

@@ -5,10 +5,12 @@ from pathlib import Path
 import apsw
 import pytest
 
+from chat_server.log.entries import Enter, MarkSeen
 from chat_server.log.local import LocalLog
 from chat_server.log.stream import Position
 from chat_server.protocol.messages import Sent
-from chat_server.store import idempotency_keys
+from chat_server.protocol.names import check
+from chat_server.store import chats, idempotency_keys
 from chat_server.store.database import NoRoom
 from tests.unit.one_node import Chat, Faults, codes, command, run, share
 
@@ -104,6 +106,21 @@ def test_alone_a_full_disk_refuses_what_adds_in_its_place_and_does_the_rest(tmp_
         assert codes(await chat.settle()) == ["Changed", "unavailable", "Changed"]
         chat.say("/send_all four")
         assert codes(await chat.settle()) == ["Sent"]
+
+    run(tmp_path, do)
+
+
+def test_alone_a_full_disk_notes_what_was_seen_with_a_message_that_it_refuses(tmp_path: Path, faults: Faults) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        chat.submit(Enter(check("bob"), 0, None, False, None), 0)
+        chat.submit(command("/send_all one"), 2)
+        await chat.settle()
+        faults.waiting = [NoRoom("full")]
+        chat.submit(command("/send_all two"), seen=MarkSeen(1))
+        assert codes(await chat.settle()) == ["unavailable"]
+        reader = chat.node.readers.pick()
+        assert await reader.run(chats.read_id, 1, chats.MAIN) == 1
 
     run(tmp_path, do)
 

@@ -295,9 +295,16 @@ async def test_deliveries_are_counted(room: Room) -> None:
     assert room.feed.deliveries == 6
 
 
-async def test_a_text_sessions_signs_of_life_move_markers_for_the_others(room: Room) -> None:
-    program, bob = await room.connect("alice", "json"), await room.connect("bob")
+@pytest.mark.parametrize("line", ["", "/send_all three", "/send nobody three"])
+async def test_a_text_sessions_signs_of_life_move_markers_for_the_others(room: Room, line: str) -> None:
+    """A message takes them along, and they come before it even if it is refused."""
+    program, bob, alice = await room.connect("alice", "json"), await room.connect("bob"), await room.connect("alice")
     room.deliver(bob.says("/send_all one"), bob.says("/send alice two"))
-    room.deliver(Entry(MarkSeen(2), room.chat.ids["alice"]))
-    markers = [msgspec.convert(each, ReadMarker) for each in program.objects if each["type"] == "read"]
+    told = len(alice.lines)
+    seen = MarkSeen(2)
+    room.deliver(replace(alice.says(line), seen=seen) if line else Entry(seen, room.chat.ids["alice"]))
+    events = [each for each in program.objects if each["type"] in ("read", "message")][2:]
+    markers = [msgspec.convert(each, ReadMarker) for each in events[:2]]
     assert markers == [ReadMarker("main", 1), ReadMarker("@bob", 2)]
+    assert [each["text"] for each in events[2:]] == ["three"] * (line == "/send_all three")
+    assert len(alice.lines) - told == bool(line), "the reply"

@@ -60,7 +60,7 @@ class Bench:
         self.clock = 100.0
         self.taken = b""  # what was written
         self.stuck = False  # the other side takes nothing: what is written from here on blocks
-        self.log: deque[tuple[Logged, int, int]] = deque()  # commands, whose they are, and their numbers
+        self.log: deque[tuple[Logged, int, int, MarkSeen | None]] = deque()  # as `submit` is called
         self.logged: list[Logged] = []
         self.work: tuple[str, Any] | None = None  # what is being prepared or read, and what for
         self.work_begun: list[str] = []
@@ -106,23 +106,23 @@ class Bench:
     def deliver(self, count: int | None = None, result: Callable[[Logged], Any] | None = None) -> None:
         """So many commands of the log become one batch: it is executed and delivered, as `Delivery` does it."""
         batch = [self.log.popleft() for _ in range(len(self.log) if count is None else min(count, len(self.log)))]
-        for command, user_id, number in batch:
+        for command, user_id, number, seen in batch:
             if number:
-                self._settle(command, user_id, number, (result or self.result_of)(command))
+                self._settle(Entry(command, user_id, Origin("node", 1, 7, number), seen=seen), result or self.result_of)
         self.outbox.catch_up()
-        for command, _, number in batch:
+        for command, _, number, _ in batch:
             if isinstance(command, EndTokens) and number:
                 self.pipeline.signed_out()
-        if any(number for _, _, number in batch):
+        if any(number for _, _, number, _ in batch):
             self.pipeline.delivered(self.clock)
 
-    def _settle(self, command: Logged, user_id: int, number: int, result: Any) -> None:
+    def _settle(self, entry: Entry, result_of: Callable[[Logged], Any]) -> None:
         own: list[OwnState] = []
+        result = result_of(entry.command)
         if isinstance(result, Sent):
             self.delivered = result.id
             own = [OwnState(result.id, result.id, 0)]
-        outcome = Outcome(Entry(command, user_id, Origin("node", 1, 7, number)), result, [], self.delivered)
-        data = self.pipeline.outcome(outcome, self.clock)
+        data = self.pipeline.outcome(Outcome(entry, result, [], self.delivered), self.clock)
         if self.outbox.live:
             self.outbox.write(data)
         else:
@@ -261,11 +261,11 @@ class Bench:
 
     # ---- the port
 
-    def submit(self, command: Logged, user_id: int, number: int) -> None:
+    def submit(self, command: Logged, user_id: int, number: int, seen: MarkSeen | None = None) -> None:
         assert not self.hung_up or not number
         assert self.work is None or isinstance(command, MarkSeen), "nothing is logged beside a command that is alone"
-        self.log.append((command, user_id, number))
-        self.logged.append(command)
+        self.log.append((command, user_id, number, seen))
+        self.logged += [command] if seen is None else [seen, command]
 
     def prepare(self, command: Any) -> None:
         self._begin("prepare", command)
@@ -283,7 +283,7 @@ class Bench:
     def _begin(self, kind: str, what: Any) -> None:
         assert not self.hung_up
         assert self.work is None, "one thing at a time"
-        assert all(isinstance(each, MarkSeen) for each, _, _ in self.log), "what is alone waits for what is in the log"
+        assert all(isinstance(each, MarkSeen) for each, *_ in self.log), "what is alone waits for what is in the log"
         self.work = kind, what
         self.work_begun.append(kind)
 

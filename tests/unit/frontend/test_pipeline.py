@@ -82,7 +82,7 @@ def test_an_outcome_belongs_to_the_command_with_its_number(bench: Bench) -> None
 
 def test_numbers_count_from_one(bench: Bench) -> None:
     bench.say("/send_all a", "/send_all b")
-    assert [number for _, _, number in bench.log] == [2, 3], "the sign-in was the first"
+    assert [number for _, _, number, _ in bench.log] == [2, 3], "the sign-in was the first"
 
 
 def test_what_is_wrong_with_a_line_is_told_in_its_place(bench: Bench) -> None:
@@ -122,8 +122,8 @@ def test_what_has_no_room_is_refused_behind_what_is_in_the_log(bench: Bench) -> 
 def test_what_was_seen_and_could_not_be_noted_is_noted_with_the_next_line(bench: Bench) -> None:
     bench.push(7)
     bench.say("@k1 /send_all refused")
-    assert bench.logged == [MarkSeen(7), SendAll(Text("refused"))]
-    bench.deliver(2, lambda command: REFUSAL)
+    assert bench.logged == [MarkSeen(7), SendAll(Text("refused"))] and len(bench.log) == 1
+    bench.deliver(1, lambda command: REFUSAL)
     assert bench.replies == [("k1", REFUSAL.code)], "of what nobody typed nothing is told"
     for _ in range(2):
         bench.say("/mute main")

@@ -27,7 +27,7 @@ def test_who_ends_the_session_has_seen_what_was_taken(bench: Bench, goodbye: boo
         bench.eof()
     assert bench.hung_up and bench.logged == [] and bench.when_taken is not None
     bench.when_taken()
-    assert bench.log == bench.log.__class__([(MarkSeen(2), 1, 0)])
+    assert bench.log == bench.log.__class__([(MarkSeen(2), 1, 0, None)])
 
 
 def test_a_program_that_ends_has_seen_nothing_by_that(bench: Bench) -> None:
@@ -148,7 +148,7 @@ def test_what_is_in_the_log_at_a_stop_is_told_to_be_in_doubt(bench: Bench) -> No
     bench.push()
     bench.say("@k1 /send_all x", "@k2 /send_all y")
     bench.pipeline.stop()
-    bench.deliver(2)
+    bench.deliver(1)
     bench.pipeline.fail(Refusal("unavailable", "unknown"), bench.clock)
     assert bench.replies == [("k1", "ok"), ("k2", "unavailable")]
     bench.pipeline.fail(Refusal("unavailable", "unknown"), bench.clock)

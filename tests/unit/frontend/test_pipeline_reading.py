@@ -6,7 +6,8 @@ from chat_server.errors import Refusal
 from chat_server.log.entries import ForgetNotices, MarkRead, MarkSeen, SetPassword
 from chat_server.protocol.arguments import Text
 from chat_server.protocol.connection import Notice, Pong
-from chat_server.protocol.messages import Message, SendAll
+from chat_server.protocol.messages import Comment, Message, Send, SendAll
+from chat_server.protocol.people import Mute
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.outcomes import Entered, Page, Prepared
 from tests.unit.frontend.bench import NOON, REFUSAL, Bench, message, texts
@@ -117,6 +118,33 @@ def test_who_types_has_seen_what_stands_above(bench: Bench) -> None:
     assert len(bench.logged) == 2, "not a line yet"
     bench.receive(b"ng\n")
     assert bench.logged[2:] == [MarkSeen(5)]
+
+
+@pytest.mark.parametrize(
+    ("line", "logged"),
+    [
+        ("/send_all x", [(SendAll, True)]), ("/send bob x", [(Send, True)]), ("/reply 1 x", [(Comment, True)]),
+        ("/mute main", [(MarkSeen, False), (Mute, False)]), ("/history main", [(MarkSeen, False)]),
+        ("", [(MarkSeen, False)]), ("/ping", [(MarkSeen, False)]), ("/send_all", [(MarkSeen, False)]),
+    ],
+)  # fmt: skip
+def test_a_message_takes_along_what_was_seen(bench: Bench, line: str, logged: list[tuple[type, bool]]) -> None:
+    """Whatever else is said follows what was seen: users come to chats and leave them by it, or it reads the store."""
+    bench.push(3)
+    bench.say(line)
+    assert [(type(command), seen == MarkSeen(3)) for command, _, _, seen in bench.log] == logged
+    bench.say("/send_all y")
+    assert bench.logged.count(MarkSeen(3)) == 1
+    bench.settle_down()
+    assert texts(bench.logged)[-1] == "y"
+
+
+@pytest.mark.parametrize("line", ["/send_all x", "/mute main"])
+def test_while_the_log_is_full_what_was_seen_waits_for_no_message(bench: Bench, line: str) -> None:
+    bench.push(3)
+    bench.log_is_full = True
+    bench.say(line)
+    assert bench.logged == [MarkSeen(3)]
 
 
 def test_what_came_between_is_not_seen_with_ones_own_message(bench: Bench) -> None:

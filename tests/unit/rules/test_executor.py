@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -11,6 +12,8 @@ from typing import Any
 import apsw
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chat_server.errors import Refusal
@@ -23,6 +26,7 @@ from chat_server.log.entries import (
     Enter,
     Entry,
     Limits,
+    MarkSeen,
     OrderedBatch,
     SetPassword,
     WrongBatch,
@@ -31,7 +35,7 @@ from chat_server.log.stream import Position
 from chat_server.protocol.messages import SendAll, Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
-from chat_server.protocol.people import Reported
+from chat_server.protocol.people import Report, Reported
 from chat_server.protocol.times import BEGINNING_MS
 from chat_server.rules import Executor
 from chat_server.rules.context import Context
@@ -39,6 +43,7 @@ from chat_server.rules.registry import RULES
 from chat_server.store.database import NoRoom, open_reader, open_writer
 from tests.unit.chat import LIMITS, Chat, batch, dump, refusal_of
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
+from tests.unit.histories import copied, entry, faulty_report, histories
 
 NAMES = ("anna", "ben", "cora", "dirk", "ella", "Ödön", "花子")
 
@@ -368,6 +373,35 @@ def test_a_rule_with_a_bug_fails_alone(tmp_path: Path, monkeypatch: pytest.Monke
     assert executed.outcomes[1].pushes == [] and not executed.counts
     assert "half done" not in repr(chat.dump())
     assert chat.say("alice", "/send_all three").reply.id == 3
+
+
+@given(histories, st.lists(st.none() | st.builds(MarkSeen, st.integers(1, 40), st.sampled_from([0, 12])), min_size=8))
+def test_what_an_entry_takes_along_is_as_if_it_came_before(
+    history: list[tuple[list[tuple[int, str, str]], bool]], seen: list[MarkSeen | None]
+) -> None:
+    """Whatever becomes of the entry: it is done, refused, or fails by a mistake."""
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        together, apart = copied(one).executor, copied(other).executor
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(RULES, Report, faulty_report)
+            for things, _ in history:
+                entries = [replace(entry(*each), seen=mark) for each, mark in zip(things, seen, strict=False)]
+                now, number = (NOON_MS, NOON_MS), together.state.position.sequence + 1
+                done = together.execute(batch(number, now, entries)).outcomes
+                split = [part for each in entries for part in parts_of(each)]
+                left = iter(apart.execute(batch(number, now, split)).outcomes)
+                for outcome in done:
+                    first = [] if outcome.entry.seen is None else next(left).pushes
+                    second = next(left)
+                    assert outcome.pushes == first + second.pushes
+                    assert repr(replace(outcome, pushes=[])) == repr(replace(second, entry=outcome.entry, pushes=[]))
+        assert dump(together._db) == dump(apart._db)
+        together.close()
+        apart.close()
+
+
+def parts_of(whole: Entry) -> list[Entry]:
+    return [whole] if whole.seen is None else [Entry(whole.seen, whole.user_id), replace(whole, seen=None)]
 
 
 FAULTS = [

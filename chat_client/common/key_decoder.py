@@ -19,22 +19,23 @@ FOCUS_IN, FOCUS_OUT = Keys.F23, Keys.F24  # no keyboard has these keys: they sta
 ALT_AS_ESC, ALT_AS_BEFORE = "\x1b[?1036s\x1b[?1036h", "\x1b[?1036r"
 _LONGEST = 4096  # characters of an answer, which is then given up
 
-# `re` compiles each but the longest when it is first used: all of them took 2 ms of each start.
+# `re` compiles each when it is first used: all of them took 3.5 ms of each start.
 _STRING = r"\x1b[\]PX^_][^\x07\x1b\x00-\x06\x08-\x1a\x1c-\x1f]*"  # OSC, DCS and the like, without their ends
-_WHOLE = re.compile(
-    r"(?P<mouse>\x1b\[M.{3}|\x1b\[<\d+;\d+;\d+[mM]|\x1b\[\d+;\d+;\d+M)"
+# A whole sequence, by the character behind its Esc.
+_WHOLE = {
+    "[": r"(?s)(?P<mouse>\x1b\[M.{3}|\x1b\[<\d+;\d+;\d+[mM]|\x1b\[\d+;\d+;\d+M)"
     r"|(?P<console>\x1b\[\[.)"
-    rf"|(?P<string>{_STRING}(?:\x07|\x1b\\))"
     r"|(?P<csi>\x1b\[(?![M\[])[0-?]*[ -/]*[@-~])"
-    r"|(?P<ss3>\x1bO[0-9;]*[ -/:<-~])"
-    r"|(?P<broken>\x1b\[[0-?]+[ -/]*(?=[^ -~]))"  # a sequence into which something else has come
-    rf"|(?P<cut>{_STRING}(?=[\x00-\x06\x08-\x1a\x1c-\x1f]|\x1b[^\\]))"
+    r"|(?P<broken>\x1b\[[0-?]+[ -/]*(?=[^ -~]))",  # a sequence into which something else has come
+    "O": r"(?P<ss3>\x1bO[0-9;]*[ -/:<-~])",
     # Alt in rxvt and PuTTY. Before a key with a modifier, a paste or a report, an Esc is a key of its own.
-    r"|(?P<alt_key>\x1b\x1b(?:O[0-9]?[ -/:-~]|\[\d{0,2}(?![\[MIO])[$@-~]))"
-    r"|(?P<escape>\x1b(?=\x1b(?![\[O]\Z|[\[O][\d;]*\Z)))"
-    r"|(?P<alt>\x1b[^\x1b\[\]OPX^_])",
-    re.DOTALL,
+    "\x1b": r"(?P<alt_key>\x1b\x1b(?:O[0-9]?[ -/:-~]|\[\d{0,2}(?![\[MIO])[$@-~]))"
+    r"|(?P<escape>\x1b(?=\x1b(?![\[O]\Z|[\[O][\d;]*\Z)))",
+} | dict.fromkeys(
+    "]PX^_",
+    rf"(?P<string>{_STRING}(?:\x07|\x1b\\))|(?P<cut>{_STRING}(?=[\x00-\x06\x08-\x1a\x1c-\x1f]|\x1b[^\\]))",
 )
+_ALT_CHAR = r"(?s)(?P<alt>\x1b.)"  # behind any other character
 _BEGUN = rf"\x1b\x1b?(?:\[(?:\[|M.{{0,2}}|[0-?]*[ -/]*)?|O[0-9;]*)?|{_STRING}\x1b?"
 # Beginnings that are kept however long the rest takes: nobody types them in one burst.
 _HELD = r"\x1b\[[0-?]+[ -/]*|\x1b\[M.{0,2}|\x1b\]\d[^\x00-\x1f]*\x1b?|\x1bP[^\x00-\x1f]+\x1b?"
@@ -91,7 +92,7 @@ class Keyboard(Vt100Parser):
             if typed := data.partition("\x1b")[0]:
                 self._typed(typed)
                 data = data[len(typed) :]
-            elif whole := _WHOLE.match(data):
+            elif whole := re.match(_WHOLE.get(data[1:2], _ALT_CHAR), data):
                 data = data[whole.end() :]
                 self._sequence(whole[0], str(whole.lastgroup))
             elif len(data) < _LONGEST and re.fullmatch(_BEGUN, data, re.DOTALL):

@@ -77,7 +77,7 @@ class Screen:
         os.set_blocking(self.terminal, False)
         os.set_inheritable(self.terminal, False)  # so that closing it hangs up
         self._out = bytearray()
-        self._changed = asyncio.Event()
+        self._changed, self._ended = asyncio.Event(), asyncio.Event()
         asyncio.get_running_loop().add_reader(self.terminal, self._read)
 
     def _read(self) -> None:
@@ -85,6 +85,7 @@ class Screen:
             data = os.read(self.terminal, 1 << 16)
         except OSError:
             asyncio.get_running_loop().remove_reader(self.terminal)
+            self._ended.set()
             return
         for asked, answer in ANSWERS.items():
             if asked in data:
@@ -98,6 +99,10 @@ class Screen:
                 del self._out[: -len(wanted)]
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def ends(self) -> None:
+        async with asyncio.timeout(SHOWN_SECONDS_MAX):
+            await self._ended.wait()
 
     async def key(self, char: str) -> float:
         """Seconds until it is shown."""
@@ -160,17 +165,21 @@ async def first_screen_seconds(port: int, home: str, options: argparse.Namespace
     return took
 
 
-def import_seconds() -> float:
-    """What a program takes that only imports prompt_toolkit."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import prompt_toolkit"], check=True)
-    return time.perf_counter() - began
+async def import_seconds(home: str, options: argparse.Namespace) -> float:
+    """What a program takes that only imports prompt_toolkit, with its end; it is started as the client is."""
+    screen = Screen(["-c", "import prompt_toolkit"], home, options.columns, options.rows)
+    await screen.ends()
+    took = time.perf_counter() - screen.began
+    screen.close()
+    return took
 
 
 async def starts(port: int, home: str, options: argparse.Namespace) -> list[list[str]]:
     """Both in turn; the first start makes what later ones find."""
     await first_screen_seconds(port, home, options)
-    pairs = [(await first_screen_seconds(port, home, options), import_seconds()) for _ in range(STARTS)]
+    pairs = [
+        (await first_screen_seconds(port, home, options), await import_seconds(home, options)) for _ in range(STARTS)
+    ]
     first, imports = map(list, zip(*pairs, strict=True))
     ratio = statistics.median(screen / importing for screen, importing in pairs)
     return [["the first screen", *told(first)], [f"import prompt_toolkit ({ratio:.2f} times as long)", *told(imports)]]

@@ -23,12 +23,15 @@ def compare(old: Settings, new: Settings, *, is_member: bool) -> NewSettings:
     What all nodes of a cluster share is the cluster's: a member takes none of it from its own settings.
     """
     taken, changes, at_restart = {"given": new.given}, [], []
-    tls_is_switched = (old.tls_cert is None) != (new.tls_cert is None)
+    waiting = set(_TLS) if (old.tls_cert is None) != (new.tls_cert is None) else set()
+    # Unless it is given, it follows from the address, and what is listened on stays.
+    if old.host != new.host and "report_min_age_ms" not in old.given | new.given:
+        waiting.add("report_min_age_ms")
     for field, option in OPTIONS.items():
         was, now = getattr(old, field), getattr(new, field)
         if was == now:
             continue
-        if option.takes_effect == "at a restart" or (tls_is_switched and field in _TLS):
+        if option.takes_effect == "at a restart" or field in waiting:
             at_restart.append(f"{option.name} stays {words(field, was)}; a restart makes it {words(field, now)}")
             continue
         taken[field] = now

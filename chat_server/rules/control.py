@@ -66,7 +66,7 @@ def dismiss(context: Context, command: Dismiss) -> OperatorSet:
     if operators.is_configured(context.db, command.username.folded):
         raise Refusal(
             "forbidden",
-            f"{user.name} is an operator by the settings (--operator); take the name out there and restart the server",
+            f"{user.name} is an operator by the settings (--operator); take the name out there, then reload or restart",
         )
     if not operators.is_named(context.db, user.id):
         raise Refusal("bad_argument", f"{user.name} is no operator; chat-server operator list shows them")

@@ -34,6 +34,19 @@ def examples(name: str) -> tuple[Settings, Settings]:
     raise AssertionError(f"{name} has no two examples that differ")
 
 
+@pytest.mark.parametrize(
+    ("host", "other", "stays", "becomes"), [("127.0.0.1", "::", "off", "1h"), ("::", "::1", "1h", "off")]
+)
+def test_what_follows_from_the_host_waits_for_it(host: str, other: str, stays: str, becomes: str) -> None:
+    old, new = resolve({"host": host}, {}), resolve({"host": other}, {})
+    found = compare(old, new, is_member=False)
+    assert found.settings.report_min_age_ms == old.report_min_age_ms != new.report_min_age_ms
+    assert found.changes == []
+    assert f"report-min-age stays {stays}; a restart makes it {becomes}" in found.at_restart
+    given = resolve({"host": other, "report_min_age_ms": "2h"}, {})
+    assert compare(old, given, is_member=False).settings.report_min_age_ms == given.report_min_age_ms
+
+
 @each_option
 @pytest.mark.parametrize("is_member", [False, True])
 def test_an_option_takes_effect_as_its_row_says(name: str, is_member: bool) -> None:

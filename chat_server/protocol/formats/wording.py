@@ -474,7 +474,7 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
     ),
     control.UserPasswordSet: lambda reply, now: (
         [],
-        f"{reply.user} has a new password; all sign-ins of before have ended",
+        f"{reply.user} has a new password; all earlier sign-ins have ended",
     ),
     control.AccountForgotten: lambda reply, now: (
         [],

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from chat_server.errors import StartError
 from chat_server.log.entries import Internal
 from chat_server.protocol.base import Runs
-from chat_server.protocol.table import CONTROL, TABLE
+from chat_server.protocol.control import CONTROL
+from chat_server.protocol.table import TABLE
 
 H = TypeVar("H", bound=Callable[..., Any])
 

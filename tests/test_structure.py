@@ -11,8 +11,9 @@ import chat_server.server  # noqa: F401 (with it all handlers are registered)
 from chat_client.common.local_commands import LOCAL as LOCAL_COMMANDS
 from chat_server import handlers
 from chat_server.admin import command_line
+from chat_server.protocol.control import CONTROL
 from chat_server.protocol.help import help_on, help_text, overview
-from chat_server.protocol.table import CONTROL, VERBS
+from chat_server.protocol.table import VERBS
 from tests.imports import imported, is_within, tree, uses
 
 ROOT = Path(__file__).parents[1]

@@ -22,12 +22,12 @@ from chat_server.log.entries import MACHINE
 from chat_server.node import Node
 from chat_server.protocol.base import Reply, Spec
 from chat_server.protocol.connection import Help, HelpText
-from chat_server.protocol.control import Backup
+from chat_server.protocol.control import CONTROL, Backup
 from chat_server.protocol.formats import format_of
 from chat_server.protocol.help import help_text
 from chat_server.protocol.lines import decode
 from chat_server.protocol.parse import parse
-from chat_server.protocol.table import CONTROL, TABLE
+from chat_server.protocol.table import TABLE
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Page, events_of
 from chat_server.rules.registry import RULES

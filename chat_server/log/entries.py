@@ -15,9 +15,10 @@ from chat_server.log.stream import Position
 from chat_server.log.versions import OLDEST, VERSION
 from chat_server.protocol.arguments import RoomTarget, Target
 from chat_server.protocol.base import Command
+from chat_server.protocol.control import CONTROL
 from chat_server.protocol.files import SendFile
 from chat_server.protocol.names import Name
-from chat_server.protocol.table import CONTROL, TABLE
+from chat_server.protocol.table import TABLE
 
 # Of one batch. Bounds how long a turn takes, and what is written to one connection at once.
 ENTRIES_MAX = 1000

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from chat_server.protocol.arguments import Id, Sha256, Text, Username, Word
 from chat_server.protocol.base import Command, Event, Reply
+from chat_server.protocol.table import CONTROL as CONTROL
 from chat_server.protocol.table import command
 
 

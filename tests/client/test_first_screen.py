@@ -15,6 +15,7 @@ LATER = (
     "chat_client.plain",
     "chat_client.settings_editor",
     "chat_client.tui.sections",
+    "chat_server.protocol.control",
     "chat_server.protocol.formats",
     "chat_server.protocol.search_query",
     "chat_server.protocol.word_folding",

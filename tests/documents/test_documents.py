@@ -18,10 +18,11 @@ from chat_client.settings import FILE_KEYS, option_parser
 from chat_client.tui.sections import SECTIONS
 from chat_server.errors import CODES
 from chat_server.metrics import COUNTERS, GAUGES, Metrics
-from chat_server.protocol import EVENTS, PROTOCOL_VERSION
+from chat_server.protocol import PROTOCOL_VERSION
 from chat_server.protocol.messages import Message
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
 from chat_server.settings import OPTIONS, SHARED, load
+from tests.unit.protocol.samples import EVENTS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chat_server"

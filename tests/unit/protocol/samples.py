@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
-from chat_server.protocol.base import Reply
+from chat_server import protocol
+from chat_server.protocol import control
+from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import HelpText
 from chat_server.protocol.files import FileChunk, FileInChat, FileSent
 from chat_server.protocol.messages import File, Message
@@ -20,6 +22,9 @@ from chat_server.protocol.people import Limit, StatusReport
 from tests.unit.strategies import base64s, chat_names, cleaned, emojis, file_names, names, times
 
 # Not those that the client adds for what it does not know.
+# Those of the control socket too.
+EVENTS = [*protocol.EVENTS, *(event for event in Event.__subclasses__() if event.__module__ == control.__name__)]
+ANY_EVENT: Any = Union[tuple(EVENTS)]  # noqa: UP007 (there is no other way to write it)
 REPLIES = [reply for reply in Reply.__subclasses__() if reply.__module__.startswith("chat_server.")]
 _TIMES = {"at", "until", "due", "since", "last_seen", "edited", "expires"}
 

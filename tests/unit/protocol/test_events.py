@@ -1,11 +1,12 @@
 """The round-trip table: each event, its text line, its JSON line."""
 
+import msgspec
 import pytest
 
-from chat_server.protocol import EVENTS, decode_event
 from chat_server.protocol.base import Event
 from chat_server.protocol.formats import JSON, TEXT
 from tests.unit.protocol.events import TABLE
+from tests.unit.protocol.samples import ANY_EVENT, EVENTS
 
 TODAY = "2026-11-21"
 
@@ -14,7 +15,7 @@ TODAY = "2026-11-21"
 def test_it_reads_as(event: Event, line: str, obj: str) -> None:
     assert TEXT.event(event, TODAY).decode() == (line and line + "\n")
     assert JSON.event(event, TODAY).decode() == obj + "\n"
-    assert decode_event(obj.encode()) == event
+    assert msgspec.json.decode(obj, type=ANY_EVENT) == event
 
 
 def test_every_event_stands_in_the_table() -> None:

@@ -7,6 +7,7 @@ from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, Configure, Entry, Logged
 from chat_server.protocol.arguments import Text, Username, Word
 from chat_server.protocol.control import (
+    CONTROL,
     AccountForgotten,
     Acts,
     Appoint,
@@ -28,7 +29,7 @@ from chat_server.protocol.control import (
 )
 from chat_server.protocol.names import check
 from chat_server.protocol.operators import Announce
-from chat_server.protocol.table import CONTROL, TABLE
+from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
 from tests.unit.chat import LIMITS, Chat, Said
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS

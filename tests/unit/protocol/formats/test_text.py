@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.errors import CODES, Refusal
-from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import HelpText, Pong, SessionInfo, SessionList
 from chat_server.protocol.files import FileChunk, FileInChat, FileList, FileSent, Upload, UploadCancelled
@@ -27,7 +26,7 @@ from chat_server.protocol.messages import (
 )
 from chat_server.protocol.operators import StatsReport
 from chat_server.protocol.people import ONLY_HERE, PreferenceChanged, PreferencesTold, Typing, WhoReport
-from tests.unit.protocol.samples import REPLIES, samples
+from tests.unit.protocol.samples import EVENTS, REPLIES, samples
 from tests.unit.strategies import cleaned
 
 TODAY = "2026-11-21"

@@ -24,7 +24,7 @@ from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import MembershipChange
-from chat_server.send_ring import WriteNow, open_write_to_all
+from chat_server.send_ring import WriteNow, open_write_all
 
 log = logging.getLogger("chat.delivery")
 
@@ -60,8 +60,8 @@ class FanOut:
         self._time = time
         self._connections = connections
         self._memberships = memberships
-        write_to_all = open_write_to_all(write_now)
-        self._live = {format: LiveOutboxes(write_now, write_to_all) for format in FORMATS.values()}
+        write_all = open_write_all(write_now)
+        self._live = {format: LiveOutboxes(write_all) for format in FORMATS.values()}
         self._behind: dict[Outbox, None] = {}
 
     def now(self) -> str:
@@ -95,7 +95,8 @@ class FanOut:
     # ---- a batch
 
     def write(self, plan: Plan) -> dict[int, list[int]]:
-        """Write to those who wait for a reply, then to those with an audience of their own, then to all the others.
+        """Write to those who wait for a reply, then to those with an audience of their own, then to all the others;
+        at the end all at once, but for those for whom something waits already.
 
         Return the notices that users have been told, by user id.
         """
@@ -115,6 +116,8 @@ class FanOut:
                     self._write_own(connection.outbox, audience, batch)
         if plan.events.everyone:
             self._write_to_others(batch, done)
+        for live in self._live.values():
+            live.flush()
         for outbox in list(self._behind):
             outbox.catch_up()
         return told

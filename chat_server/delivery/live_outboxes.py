@@ -14,17 +14,18 @@ connection is lost.
 from collections.abc import Collection, Iterator
 
 from chat_server.delivery.outbox import Outbox
-from chat_server.send_ring import WriteNow, WriteToAll
+from chat_server.send_ring import WriteAll
 
 
 class LiveOutboxes:
-    def __init__(self, write_now: WriteNow, write_to_all: WriteToAll) -> None:
-        self._write_now = write_now
-        self._write_to_all = write_to_all
+    def __init__(self, write_all: WriteAll) -> None:
+        self._write_all = write_all
         # Written to through their transports: something may wait there, or there is no socket to write to.
         self._queued: dict[Outbox, None] = {}
         # The others, by their descriptors.
         self._clear: dict[int, Outbox] = {}
+        # What these get of the batch that is being written, until `flush`.
+        self._due: dict[int, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._queued) + len(self._clear)
@@ -44,40 +45,43 @@ class LiveOutboxes:
 
     def queue(self, outbox: Outbox) -> None:
         """It is going to be written to through its transport."""
-        self._forget_descriptor(outbox)
         self._queued[outbox] = None
+        self._forget_descriptor(outbox)
 
     def write(self, outbox: Outbox, data: bytes) -> None:
-        """Write what one of them receives of a batch."""
+        """Write what one of them receives of a batch, at once if something waits, otherwise with `flush`.
+
+        Each is written to once between two calls of `flush`.
+        """
         if not data:
             return
         descriptor = outbox.descriptor
         if descriptor < 0:
             descriptor = self._look_again(outbox)
         if descriptor >= 0:
-            try:
-                sent = self._write_now(descriptor, data)
-            except OSError:
-                # Nothing fits, or the connection is gone, which its transport finds out.
-                sent = 0
-            if sent == len(data):
-                return
-            data = data[sent:]
-        outbox.write(data)
+            self._due[descriptor] = data
+        else:
+            outbox.write(data)
 
     def write_to_others(self, data: bytes, done: Collection[Outbox]) -> None:
-        """Write what all receive of a batch, but for those that are `done` with it."""
+        """Write what all receive of a batch, but for those that are `done` with it: as `write` does."""
         # Found out before anything is written: a queue that ends within this batch would be written to twice.
         queued = [each for each in list(self._queued) if each not in done and self._look_again(each) < 0]
-        clear = self._clear
-        # With 400 receivers a look at each, whether it is done, took 150,000 instructions more than this copy.
-        others = clear.copy()
+        # With 400 receivers a look at each, whether it is done, took 150,000 instructions more than these copies.
+        others = dict.fromkeys(self._clear, data)
         for outbox in done:
             others.pop(outbox.descriptor, None)
-        for descriptor, sent in self._write_to_all(others, data).items():
-            clear[descriptor].write(data[sent:])
+        self._due |= others
         for outbox in queued:
             outbox.send(data)
+
+    def flush(self) -> None:
+        """Write what is due, all of it at once; called at the end of each batch."""
+        if not self._due:
+            return
+        due, self._due = self._due, {}
+        for descriptor, sent in self._write_all(due).items():
+            self._clear[descriptor].write(due[descriptor][sent:])
 
     def _look_again(self, outbox: Outbox) -> int:
         """The descriptor of one that was queued, if nothing waits there any more; -1 otherwise."""
@@ -89,5 +93,9 @@ class LiveOutboxes:
         return descriptor
 
     def _forget_descriptor(self, outbox: Outbox) -> None:
-        del self._clear[outbox.descriptor]
-        outbox.descriptor = -1
+        """What was due is written before whatever comes now."""
+        descriptor, outbox.descriptor = outbox.descriptor, -1
+        del self._clear[descriptor]
+        due = self._due.pop(descriptor, b"")
+        if due:
+            outbox.send(due)

@@ -1,5 +1,6 @@
 """The send ring: each socket gets each byte once, and whoever did not take all is named with what it took."""
 
+import ctypes
 import os
 import random
 import socket
@@ -12,22 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server import send_ring
-from chat_server.send_ring import SendRing, WriteToAll, open_write_to_all, write_one_by_one
+from chat_server.send_ring import SendRing, WriteAll, open_write_all, write_one_by_one
 
 # Small, so that the sockets go around it.
 ENTRIES = 4
 Sockets = list[tuple[socket.socket, socket.socket]]
 
 
-def ring() -> WriteToAll:
+def ring() -> WriteAll:
     try:
-        return SendRing(ENTRIES).write_to_all
+        return SendRing(ENTRIES).write_all
     except OSError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture(params=["ring", "one by one"])
-def write_to_all(request: pytest.FixtureRequest) -> WriteToAll:
+def write_all(request: pytest.FixtureRequest) -> WriteAll:
     return ring() if request.param == "ring" else partial(write_one_by_one, os.write)
 
 
@@ -43,14 +44,17 @@ def sockets() -> Iterator[Sockets]:
         far.close()
 
 
-def test_all_get_all_of_it_in_its_order(write_to_all: WriteToAll, sockets: Sockets) -> None:
+def test_all_get_all_of_it_in_its_order(write_all: WriteAll, sockets: Sockets) -> None:
     expected = {near.fileno(): b"" for near, _ in sockets}
 
-    @given(st.lists(st.tuples(st.sets(st.sampled_from(list(expected))), st.binary(min_size=1, max_size=40))))
-    def test(batches: list[tuple[set[int], bytes]]) -> None:
-        for descriptors, data in batches:
-            assert write_to_all(descriptors, data) == {}
-            for descriptor in descriptors:
+    # Some of their own, and some the same: as one value, and as another that is equal.
+    lines = st.one_of(st.sampled_from([b"for all\n", b"for many\n"]), st.binary(min_size=1, max_size=40))
+
+    @given(st.lists(st.dictionaries(st.sampled_from(list(expected)), lines)))
+    def test(batches: list[dict[int, bytes]]) -> None:
+        for due in batches:
+            assert write_all(due) == {}
+            for descriptor, data in due.items():
                 expected[descriptor] += data
         for near, far in sockets:
             got, expected[near.fileno()] = expected[near.fileno()], b""
@@ -59,20 +63,20 @@ def test_all_get_all_of_it_in_its_order(write_to_all: WriteToAll, sockets: Socke
     test()
 
 
-def test_whoever_takes_no_more_is_named_with_what_it_took(write_to_all: WriteToAll, sockets: Sockets) -> None:
+def test_whoever_takes_no_more_is_named_with_what_it_took(write_all: WriteAll, sockets: Sockets) -> None:
     descriptors = [near.fileno() for near, _ in sockets]
     full, data = descriptors[2:5], b"x" * 4_000_000
-    short = write_to_all(full, data)
+    short = write_all(dict.fromkeys(full, data))
     assert short.keys() == set(full) and all(0 < took < len(data) for took in short.values())
     # The others do not wait for them.
-    assert write_to_all(descriptors, b"more") == dict.fromkeys(full, 0)
+    assert write_all(dict.fromkeys(descriptors, b"more")) == dict.fromkeys(full, 0)
     assert all(far.recv(99) == b"more" for near, far in sockets if near.fileno() not in full)
 
 
-def test_a_connection_that_is_gone_takes_nothing(write_to_all: WriteToAll, sockets: Sockets) -> None:
+def test_a_connection_that_is_gone_takes_nothing(write_all: WriteAll, sockets: Sockets) -> None:
     descriptors = [near.fileno() for near, _ in sockets]
     sockets[1][1].close()
-    assert write_to_all(descriptors, b"line\n") == {descriptors[1]: 0}
+    assert write_all(dict.fromkeys(descriptors, b"line\n")) == {descriptors[1]: 0}
 
 
 def test_results_are_waited_for_when_a_signal_ends_the_wait(monkeypatch: pytest.MonkeyPatch, sockets: Sockets) -> None:
@@ -89,7 +93,7 @@ def test_results_are_waited_for_when_a_signal_ends_the_wait(monkeypatch: pytest.
     monkeypatch.setattr(one, "_syscall", interrupted)
     sockets[1][1].close()
     descriptors = [near.fileno() for near, _ in sockets]
-    assert one.write_to_all(descriptors, b"line\n") == {descriptors[1]: 0}
+    assert one.write_all(dict.fromkeys(descriptors, b"line\n")) == {descriptors[1]: 0}
     assert all(far.recv(99) == b"line\n" for near, far in sockets if near.fileno() != descriptors[1])
 
 
@@ -103,28 +107,31 @@ class SlowKernel:
         self.taken = 2**32 - chance.randrange(1, 41)
         ring._words[ring._tail] = ring._words[ring._done_head] = ring._words[ring._done_tail] = self.taken
         self.waiting: list[tuple[int, int]] = []
+        self.due: dict[int, bytes] = {}
         self.took: dict[int, int] = {}
 
     def enter(self, number: int, ring: int, submitted: int, *rest: int | None) -> int:
         count = self.chance.choice([submitted, self.chance.randrange(submitted + 1)])
         for _ in range(count):
-            at = self.taken % self.ring._size * 8
-            head, _, _, size, answer = self.ring._entries[at : at + 5]
-            assert head == answer
-            took = self.chance.choice([size & 0xFFFFFFFF, size & 0xFFFFFFFF, 1, -11])
-            self.waiting.append((head, took))
+            at = self.taken % self.ring._size
+            words = self.ring._entry_words[16 * at : 16 * at + 16]
+            descriptor, size, answer = words[1], words[6], words[8]
+            data = ctypes.string_at(self.ring._entries[8 * at + 2], size)
+            assert descriptor == answer and data == self.due[descriptor]
+            took = self.chance.choice([size, size, 1, -11])
+            self.waiting.append((descriptor, took))
             self.taken = (self.taken + 1) & 0xFFFFFFFF
         self.chance.shuffle(self.waiting)
         for _ in range(self.chance.randrange(len(self.waiting) + 1)):
             self._finish(*self.waiting.pop())
         return count or -1
 
-    def _finish(self, head: int, took: int) -> None:
+    def _finish(self, descriptor: int, took: int) -> None:
         words, tail = self.ring._words, self.ring._words[self.ring._done_tail]
         at = self.ring._done + 4 * (tail % self.ring._done_size)
-        words[at], words[at + 1], self.ring._results[at + 2] = head & 0xFFFFFFFF, head >> 32, took
+        words[at], words[at + 1], self.ring._results[at + 2] = descriptor, 0, took
         words[self.ring._done_tail] = (tail + 1) & 0xFFFFFFFF
-        self.took[head >> 32] = max(took, 0)
+        self.took[descriptor] = max(took, 0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -138,16 +145,18 @@ def test_each_is_named_with_what_it_took_whatever_the_kernel_takes_and_when(
     monkeypatch.setattr(one, "_syscall", kernel.enter)
     for _ in range(10):
         descriptors = chance.sample(range(3000), chance.randrange(4 * ENTRIES))
+        kernel.due = {each: b"line\n" * chance.choice([1, 1, 1, 2]) for each in descriptors}
         kernel.took = dict.fromkeys(descriptors, 0)
-        short = one.write_to_all(descriptors, b"line\n")
-        assert short == {each: took for each, took in kernel.took.items() if took != 5} and not kernel.waiting
+        short = one.write_all(kernel.due)
+        assert short == {each: took for each, took in kernel.took.items() if took != len(kernel.due[each])}
+        assert not kernel.waiting
 
 
-def test_a_descriptor_that_is_none_keeps_nothing_from_the_others(write_to_all: WriteToAll, sockets: Sockets) -> None:
+def test_a_descriptor_that_is_none_keeps_nothing_from_the_others(write_all: WriteAll, sockets: Sockets) -> None:
     descriptors = [near.fileno() for near, _ in sockets]
     gone = os.dup(descriptors[0])
     os.close(gone)
-    short = write_to_all([*descriptors[:2], gone, *descriptors[2:]], b"line\n")
+    short = write_all(dict.fromkeys([*descriptors[:2], gone, *descriptors[2:]], b"line\n"))
     assert short == {gone: 0}
     assert all(far.recv(99) == b"line\n" for _, far in sockets)
 
@@ -156,16 +165,16 @@ def test_a_few_are_written_to_one_by_one(monkeypatch: pytest.MonkeyPatch, socket
     ring()
     calls: list[int] = []
 
-    def note(self: SendRing, descriptors: list[int], data: bytes) -> dict[int, int]:
-        calls.append(len(descriptors))
+    def note(self: SendRing, due: dict[int, bytes]) -> dict[int, int]:
+        calls.append(len(due))
         return {}
 
-    monkeypatch.setattr(SendRing, "write_to_all", note)
-    write, descriptors = open_write_to_all(os.write), [near.fileno() for near, _ in sockets]
-    assert write(descriptors[:2], b"line\n") == {} and calls == []
+    monkeypatch.setattr(SendRing, "write_all", note)
+    write, descriptors = open_write_all(os.write), [near.fileno() for near, _ in sockets]
+    assert write(dict.fromkeys(descriptors[:2], b"line\n")) == {} and calls == []
     assert sockets[1][1].recv(99) == b"line\n"
     monkeypatch.setattr(send_ring, "_FEW", 2)
-    write(descriptors[:3], b"line\n")
+    write(dict.fromkeys(descriptors[:3], b"line\n"))
     assert calls == [3]
 
 
@@ -176,12 +185,15 @@ def test_without_a_ring_each_is_written_to_by_a_call_of_its_own(
         raise PermissionError(1, "there is no io_uring")
 
     monkeypatch.setattr(SendRing, "__init__", refuse)
-    assert open_write_to_all(os.write)([near.fileno() for near, _ in sockets], b"line\n") == {}
+    assert open_write_all(os.write)({near.fileno(): b"line\n" for near, _ in sockets}) == {}
     assert all(far.recv(99) == b"line\n" for _, far in sockets)
 
 
-def test_there_is_no_ring_where_its_entries_would_be_read_the_other_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "byteorder", "big")
+@pytest.mark.parametrize(("of", "name", "other"), [(sys, "byteorder", "big"), (sys.implementation, "name", "pypy")])
+def test_there_is_no_ring_where_its_entries_would_mean_something_else(
+    monkeypatch: pytest.MonkeyPatch, of: object, name: str, other: str
+) -> None:
+    monkeypatch.setattr(of, name, other)
     with pytest.raises(OSError, match="little-endian"):
         SendRing(ENTRIES)
 

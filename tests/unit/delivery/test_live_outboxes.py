@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chat_server.delivery.live_outboxes import LiveOutboxes
 from chat_server.delivery.outbox import Outbox
 from chat_server.protocol.connection import Notice
-from chat_server.send_ring import write_one_by_one
+from chat_server.send_ring import WriteAll, write_one_by_one
 from tests.unit.delivery.room import Peer, Room
 from tests.unit.fakes import FakeTransport
 
@@ -103,6 +103,22 @@ async def test_the_descriptor_of_a_lost_connection_is_written_to_no_more(room: R
     assert texts_of(carol) == ["two"] and texts_of(bob) == ["one"] and not other.taken
 
 
+async def test_all_of_a_batch_is_written_by_one_call_a_format(monkeypatch: pytest.MonkeyPatch, room: Room) -> None:
+    alice, bob, carol = [await connect(room, name) for name in ("alice", "bob", "carol")]
+    say(room, alice, "one")
+    calls = list[set[int]]()
+
+    def note(write_all: WriteAll, due: dict[int, bytes]) -> dict[int, int]:
+        calls.append(set(due))
+        return write_all(due)
+
+    for live in room.feed._live.values():
+        monkeypatch.setattr(live, "_write_all", partial(note, live._write_all))
+    room.deliver(alice.says("/send bob two"), bob.says("/send_all three"), carol.says("/send bob four"))
+    assert calls == [{peer.descriptor for peer in (alice, bob, carol)}]
+    assert texts_of(bob) == ["one", "two", "four"] and texts_of(carol) == ["one", "three"]
+
+
 class _Receiver:
     """An outbox of nobody, with a kernel that has room for so many bytes."""
 
@@ -133,7 +149,7 @@ class _Feed:
         def write_now(descriptor: int, data: bytes) -> int:
             return by_descriptor[descriptor].write_now(data)
 
-        self.live = LiveOutboxes(write_now, partial(write_one_by_one, write_now))
+        self.live = LiveOutboxes(partial(write_one_by_one, write_now))
         for each in self.receivers:
             self.live.add(each.outbox)
 
@@ -158,14 +174,21 @@ _steps = st.one_of(
 
 @given(st.lists(_steps, max_size=30))
 def test_everybody_gets_each_byte_once_and_in_order(steps: list[tuple[str, object, int]]) -> None:
-    """`done` get nothing of a batch for all; `room` is what the kernel has, `take` what the transport sends on."""
+    """`done` get of a batch for all what is theirs; `room` is what the kernel has, `take` what the transport sends on.
+
+    What is between two batches comes before the first is flushed, which is the worst that it may do.
+    """
     feed = _Feed(3)
     for number, (step, whom, size) in enumerate(steps):
         data = bytes([number]) * size
+        if step in ("all", "own"):
+            feed.live.flush()
         if isinstance(whom, set):
+            for each in whom:
+                feed.live.write(feed.receivers[each].outbox, data[:1])
             feed.live.write_to_others(data, {feed.receivers[each].outbox: None for each in whom})
             for place, receiver in enumerate(feed.receivers):
-                receiver.written += b"" if place in whom else data
+                receiver.written += data[:1] if place in whom else data
             continue
         assert isinstance(whom, int)
         receiver = feed.receivers[whom]
@@ -184,6 +207,7 @@ def test_everybody_gets_each_byte_once_and_in_order(steps: list[tuple[str, objec
             assert receiver.outbox not in list(feed.live)
             feed.live.add(receiver.outbox)
         assert len(feed.live) == 3
+    feed.live.flush()
     for receiver in feed.receivers:
         receiver.transport.take()
         assert receiver.transport.taken == receiver.written

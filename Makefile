@@ -62,7 +62,7 @@ check: $(VENV)/installed
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/installed
-	$(BIN)/pytest -n 4 --dist worksteal --ignore tests/cluster --ignore tests/install
+	$(BIN)/pytest -n 6 --dist worksteal --ignore tests/cluster --ignore tests/install
 
 test-compiled:
 	PYTHON=$(PYTHON) packaging/test-compiled $(ARGS)

@@ -38,6 +38,7 @@ async def test_a_file_goes_from_node_to_node(tmp_path: Path) -> None:
         resumed = await open_upload(again, "main", "b.bin", other)
         assert (resumed["upload"], resumed["received"]) == (opened["upload"], 0)
         second = await send_rest(again, resumed, other)
+        await bob.event("message", text="b.bin")
         assert (await fetch(bob, f"/get_file {second['file']['id']}"))[0] == other
         # What is deleted is gone from the caches and as an object.
         await again.ok(f"/delete {sent['id']}")

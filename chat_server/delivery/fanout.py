@@ -95,10 +95,10 @@ class FanOut:
     # ---- a batch
 
     def write(self, plan: Plan) -> dict[int, list[int]]:
-        """Write to those who wait for a reply, then to those with an audience of their own, then to all the others;
-        at the end all at once, but for those for whom something waits already.
+        """Write to those who wait for a reply, to those with an audience of their own, and to all the others.
 
-        Return the notices that users have been told, by user id.
+        All of it is written at once at the end, except where something waits already. Return the notices that users
+        have been told, by user id.
         """
         audiences = plan.events.audiences(self._memberships.users)
         batch = _Batch(plan.events, audiences, BatchRendering(plan.events, self.now()), self.delivered)

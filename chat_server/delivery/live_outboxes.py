@@ -51,7 +51,7 @@ class LiveOutboxes:
     def write(self, outbox: Outbox, data: bytes) -> None:
         """Write what one of them receives of a batch, at once if something waits, otherwise with `flush`.
 
-        Each is written to once between two calls of `flush`.
+        It MUST NOT be written to again before `flush`: that would take the place of what is due.
         """
         if not data:
             return

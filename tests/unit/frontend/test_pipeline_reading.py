@@ -126,6 +126,8 @@ def test_who_types_has_seen_what_stands_above(bench: Bench) -> None:
         ("/send_all x", [(SendAll, True)]), ("/send bob x", [(Send, True)]), ("/reply 1 x", [(Comment, True)]),
         ("/mute main", [(MarkSeen, False), (Mute, False)]), ("/history main", [(MarkSeen, False)]),
         ("", [(MarkSeen, False)]), ("/ping", [(MarkSeen, False)]), ("/send_all", [(MarkSeen, False)]),
+        ("/send_all a\n/send bob b", [(SendAll, True), (Send, False)]),
+        ("/format json\n/send_all x", [(MarkSeen, False)]),
     ],
 )  # fmt: skip
 def test_a_message_takes_along_what_was_seen(bench: Bench, line: str, logged: list[tuple[type, bool]]) -> None:

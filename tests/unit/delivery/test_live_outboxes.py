@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_server.delivery import live_outboxes
 from chat_server.delivery.live_outboxes import LiveOutboxes
 from chat_server.delivery.outbox import Outbox
 from chat_server.protocol.connection import Notice
@@ -119,6 +120,26 @@ async def test_all_of_a_batch_is_written_by_one_call_a_format(monkeypatch: pytes
     assert texts_of(bob) == ["one", "two", "four"] and texts_of(carol) == ["one", "three"]
 
 
+async def test_what_is_due_is_written_before_it_is_too_much(monkeypatch: pytest.MonkeyPatch, room: Room) -> None:
+    """Each of those who write has lines of its own: with 1,000 they would be 78 MB at the end of the batch."""
+    peers = [await connect(room, name) for name in ("alice", "bob", "carol") * 4]
+    say(room, peers[0], "one")
+    most = 0
+
+    def note(write_all: WriteAll, due: dict[int, bytes]) -> dict[int, int]:
+        nonlocal most
+        most = max(most, sum(map(len, due.values())))
+        return write_all(due)
+
+    monkeypatch.setattr(live_outboxes, "DUE_BYTES_MAX", 1000)
+    for live in room.feed._live.values():
+        monkeypatch.setattr(live, "_write_all", partial(note, live._write_all))
+    room.deliver(*(peer.says(f"/send_all {number}") for number, peer in enumerate(peers)))
+    size = len(peers[0].transport.taken)
+    assert 1000 < most < 1000 + size < size * len(peers)
+    assert all(peer.ids == list(range(1, 14)) and peer.transport.writes_now == 2 for peer in peers)
+
+
 class _Receiver:
     """An outbox of nobody, with a kernel that has room for so many bytes."""
 
@@ -172,12 +193,18 @@ _steps = st.one_of(
 )
 
 
-@given(st.lists(_steps, max_size=30))
-def test_everybody_gets_each_byte_once_and_in_order(steps: list[tuple[str, object, int]]) -> None:
+@given(st.lists(_steps, max_size=30), st.sampled_from([0, 3, live_outboxes.DUE_BYTES_MAX]))
+def test_everybody_gets_each_byte_once_and_in_order(steps: list[tuple[str, object, int]], due_bytes_max: int) -> None:
     """`done` get of a batch for all what is theirs; `room` is what the kernel has, `take` what the transport sends on.
 
     What is between two batches comes before the first is flushed, which is the worst that it may do.
     """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live_outboxes, "DUE_BYTES_MAX", due_bytes_max)
+        _do(steps)
+
+
+def _do(steps: list[tuple[str, object, int]]) -> None:
     feed = _Feed(3)
     for number, (step, whom, size) in enumerate(steps):
         data = bytes([number]) * size

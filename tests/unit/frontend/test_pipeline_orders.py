@@ -249,7 +249,7 @@ def test_after_the_end_nothing_is_written_or_done(
         bench.pipeline.lost(bench.clock)
     seen, logged = bench.taken, len(bench.logged)
     assert bench.work is None
-    assert how == "lost" or not was_open or seen.endswith((b"* closing: go\n", b'"code":"kicked","reason":"go"}\n'))
+    assert how == "lost" or not was_open or seen.endswith((b"* closing: go\n", b'"reason":"go","code":"kicked"}\n'))
     in_flight = list(bench.log)
     for what, number in after:
         if what != "take" or how == "close":

@@ -48,12 +48,13 @@ PYTHONS = $(foreach minor,11 12 13 14,$(firstword \
     $(if $(shell $(call MINOR,python3.$(minor))),python3.$(minor))))
 
 test-pythons: $(VENV)/installed
-	@set -e; own=$$($(call MINOR,$(BIN)/python)); for python in $(PYTHONS); do \
+	@failed=; own=$$($(call MINOR,$(BIN)/python)); for python in $(PYTHONS); do \
 	    version=$$($(call MINOR,$$python)); \
 	    [ $$version != $$own ] || continue; \
 	    echo "Python $$version ($$python)"; \
-	    $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python unit; \
-	done
+	    $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python unit || failed="$$failed $$version"; \
+	done; \
+	[ -z "$$failed" ] || { echo "failed on Python$$failed" >&2; exit 1; }
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .

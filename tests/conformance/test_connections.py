@@ -94,12 +94,16 @@ async def test_whoever_runs_the_server_is_told_and_gets_in_again_once_there_are_
 async def test_control_connections_that_stay_are_bounded(start: Start) -> None:
     chat = start()
     with contextlib.ExitStack() as idle:
-        for _ in range(CONNECTIONS_MAX):
-            idle.enter_context(socket.socket(socket.AF_UNIX)).connect(str(chat.server.data / "control.sock"))
+        opened = [idle.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(CONNECTIONS_MAX)]
+        for each in opened:
+            each.connect(str(chat.server.data / "control.sock"))
         assert refused(chat.server, "stats") == (
             f"the server has all the {CONNECTIONS_MAX} connections that it takes; try again later; nothing was done"
         )
-    assert done(chat.server, "stats")
+        for each in opened:
+            each.shutdown(socket.SHUT_WR)
+        assert [each.recv(1) for each in opened] == [b""] * CONNECTIONS_MAX, "the server has let go of them"
+        assert done(chat.server, "stats")
 
 
 async def test_no_thread_is_begun_once_it_runs(start: Start) -> None:

@@ -8,6 +8,7 @@ _BACKUP = "a lone server's backup goes into a cluster by an import, and a node's
 _SAYS_MORE = "the node has told of its connection to NATS before"
 _AT_ONCE = "several servers are started in one place at once, and would each start their NATS server there"
 _CACHE = "files/ is a cache of what NATS has: what is damaged or missing is fetched again, and what no file has goes"
+_LONE = "this is a lone server's"
 
 # By the beginnings of their names.
 REASONS = {
@@ -48,6 +49,7 @@ REASONS = {
     "test_damaged_bytes_are_not_sent_and_can_be_mended": _CACHE,
     "test_what_no_row_tells_of_stays": _CACHE,
     "test_without_a_server_there_is_nothing_to_reload": _OFFLINE,
+    "test_a_lone_server_has_no_metric_of_a_cluster": _LONE,
     "test_a_newer_database": _SAYS_MORE,
     "test_a_file_that_is_no_database": _SAYS_MORE,
     "test_a_database_of_another_program": _SAYS_MORE,

@@ -47,7 +47,13 @@ async def test_what_is_watched_at_night(start: Start, tmp_path: Path) -> None:
     assert (found["chat_file_bytes_received_total"], found["chat_file_bytes_sent_total"]) == (50_000, 20_000)
     assert found["chat_database_bytes"] > found["chat_database_free_bytes"] >= 0
     assert "chat_wal_bytes" in found
-    assert not [name for name in found if "cluster" in name], "a lone server has no cluster"
+
+
+async def test_a_lone_server_has_no_metric_of_a_cluster(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "chat.prom"
+    chat = start("--metrics-file", str(file))
+    assert chat.server.terminate() == 0
+    assert [name for name in numbers(file) if "cluster" in name] == []
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:

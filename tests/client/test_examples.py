@@ -117,6 +117,7 @@ def apprise() -> list[str]:
     return [str(Path(sys.executable).with_name("apprise")), "-P", str(EXAMPLES / "apprise_chat.py"), "-t", "Title"]
 
 
+@pytest.mark.thorough
 async def test_apprise(home: Home, apprise: list[str]) -> None:
     alice = await make_room(home, "#ops", "bot")
     bot = await home.chat.json("bot2")

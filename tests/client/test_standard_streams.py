@@ -41,6 +41,7 @@ async def said(home: Home) -> list[str]:
     return [line["text"] for line in lines]
 
 
+@pytest.mark.thorough
 async def test_send_says_what_was_done_whatever_is_closed_or_full(home: Home) -> None:
     forms = [">&-", "2>&-", "<&-", ">&- 2>&-", ">/dev/full", "2>/dev/full", ">&- 2>&- <&-"]
     for number, form in enumerate(forms):

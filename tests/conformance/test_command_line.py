@@ -263,7 +263,7 @@ async def test_without_an_answer_nothing_is_done(start: Start) -> None:
         assert ended == status and said.endswith(f"\nchat-server: {told}\r\n") and "Traceback" not in said
 
 
-@pytest.mark.parametrize("answered", [0, 2])
+@pytest.mark.parametrize("answered", [2, pytest.param(0, marks=pytest.mark.thorough)])
 def test_a_set_up_that_is_not_finished_leaves_nothing(tmp_path: Path, answered: int) -> None:
     server = Server(tmp_path / "data")
     before = list(tmp_path.iterdir())

@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.line_writer import WAITING_BYTES_MAX
 from tests.conformance.conftest import UNLIMITED
 from tests.conformance.operating import done
 from tests.harness import STOP_SECONDS_MAX, TIMEOUT_SECONDS, Chat, RemoteServer, Server
 
 DROPPED = "lines of the log were dropped: nobody took them"
+# Each writes a line of about 90 bytes to the log: more than a pipe and the server hold, and what is being written.
+PINGS = 1000
+ROUNDS = 1 + WAITING_BYTES_MAX * 3 // 2 // (90 * PINGS)
 
 
 @pytest.fixture(params=["a pipe that nobody reads", "a terminal that was stopped"])
@@ -38,8 +42,8 @@ async def test_nobody_takes_the_log(tmp_path: Path, sink: tuple[int, int]) -> No
     server.start(stderr=into)
     chat = Chat(server)
     alice = await chat.json()
-    for _ in range(12):
-        assert len(await alice.pipeline(["/ping"] * 1000)) == 1000
+    for _ in range(ROUNDS):
+        assert len(await alice.pipeline(["/ping"] * PINGS)) == PINGS
     assert len(await alice.pipeline(["/send_all hi"] * 10)) == 10
     assert server.end(signal.SIGTERM, STOP_SECONDS_MAX) == 0
     os.close(into)
@@ -53,8 +57,8 @@ async def test_what_was_dropped_is_said_once_the_log_is_taken_again(tmp_path: Pa
     os.close(into)
     chat = Chat(server)
     alice = await chat.json()
-    for _ in range(12):
-        assert len(await alice.pipeline(["/ping"] * 1000)) == 1000
+    for _ in range(ROUNDS):
+        assert len(await alice.pipeline(["/ping"] * PINGS)) == PINGS
     with os.fdopen(out) as lines:
         told = next(line for line in lines if DROPPED in line)
         assert int(told.split()[3]) > 0 and " WARNING chat.log " in told
@@ -144,7 +148,9 @@ def test_arguments_that_are_not_utf8_are_one_line(tmp_path: Path, rest: str) -> 
     _check_said(tmp_path, f'"$@" {rest}', 2, "is not UTF-8")
 
 
-@pytest.mark.parametrize("word", ["--help", "--version", "check"])
+@pytest.mark.parametrize(
+    "word", ["--help", *(pytest.param(word, marks=pytest.mark.thorough) for word in ("--version", "check"))]
+)
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["flushed", "printed"])
 def test_what_cannot_be_printed_is_one_line(tmp_path: Path, word: str, unbuffered: str) -> None:
     """It fails where it is flushed, or where it is printed already."""
@@ -172,7 +178,14 @@ def _check_said(directory: Path, script: str, status: int, words: str, **environ
     assert ended.stderr.startswith("chat-server: ") and ended.stderr.count("\n") == 1 and words in ended.stderr
 
 
-@pytest.mark.parametrize("rest", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "<&- >&- 2>&-",
+        ">/dev/full",
+        *(pytest.param(rest, marks=pytest.mark.thorough) for rest in (">&-", "2>&-", "2>/dev/full")),
+    ],
+)
 async def test_streams_that_are_closed_or_full_do_not_stop_it(tmp_path: Path, rest: str) -> None:
     """And nothing that is logged gets into a file that has the number of a stream."""
     server = Server(tmp_path / "data")

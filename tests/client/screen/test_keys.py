@@ -41,7 +41,14 @@ def test_a_byte_that_is_not_utf_8_is_shown_and_told(tmux: Tmux, server: Server) 
     alice.until("alice  caf�")
 
 
-@pytest.mark.parametrize("data", [b"\x1bj", b"\x0f", b"\x1b[2;5~", b"\x1b[31m", b"\x11"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x1bj",
+        b"\x1b[31m",
+        *(pytest.param(data, marks=pytest.mark.thorough) for data in (b"\x0f", b"\x1b[2;5~", b"\x11")),
+    ],
+)
 async def test_plain_too(home: Home, tmux: Tmux, data: bytes) -> None:
     alice = tmux.start(home.arguments("--plain", user="alice"), home.environment)
     alice.until("main> ")

@@ -222,6 +222,7 @@ async def erase(place: Place, name: str = "alice") -> None:
     alice.leave()
 
 
+@pytest.mark.thorough
 def test_what_was_erased_is_gone_from_all_streams_and_snapshots_within_half_an_hour(
     tmp_path: Path, making: list[Path]
 ) -> None:
@@ -244,6 +245,7 @@ def test_what_was_erased_is_gone_from_all_streams_and_snapshots_within_half_an_h
     play(tmp_path, story)
 
 
+@pytest.mark.thorough
 def test_where_something_is_erased_all_the_time_one_snapshot_a_stream_is_enough(
     tmp_path: Path, making: list[Path]
 ) -> None:

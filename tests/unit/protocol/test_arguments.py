@@ -10,10 +10,11 @@ from chat_server.protocol.arguments import KINDS, Delay, Kind, SessionChoice, Ta
 from chat_server.protocol.names import Name
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import DAY_MS, TIME_MS_MAX
-from tests.unit.strategies import VALUES, any_text
+from tests.unit.strategies import VALUES, any_text, few
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+@few
 @given(data=st.data())
 def test_any_text_is_read_or_refused(kind: Kind, data: st.DataObject) -> None:
     raw = data.draw(any_text | VALUES[kind.name])

@@ -12,7 +12,7 @@ from chat_server.protocol.connection import Ping
 from chat_server.protocol.messages import Read, Send, SendAll
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.protocol.table import TABLE, VERBS
-from tests.unit.strategies import HOSTILE, both_forms
+from tests.unit.strategies import HOSTILE, both_forms, few
 
 TALK = Target("user", "bob", "bob")
 MAIN = Target("main", "main", "main")
@@ -86,6 +86,7 @@ OPS = Target("room", "ops", "ops")
 
 
 @pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
+@few
 @given(
     data=st.data(), label=st.from_regex(r"[A-Za-z0-9_.-]{1,32}", fullmatch=True),
     talk=st.sampled_from((TALK, MAIN, OPS)),

@@ -12,7 +12,7 @@ from chat_server.protocol.connection import Pong
 from chat_server.protocol.formats import FORMATS, JSON, Format
 from chat_server.protocol.messages import Message
 from tests.unit.protocol.samples import ANY_EVENT, EVENTS, REPLIES, samples
-from tests.unit.strategies import cleaned
+from tests.unit.strategies import cleaned, few
 
 labels = st.none() | st.from_regex(r"[A-Za-z0-9_.-]{1,32}", fullmatch=True)
 
@@ -35,6 +35,7 @@ def _has_null(value: object) -> bool:
 
 
 @pytest.mark.parametrize("cls", EVENTS, ids=lambda cls: cls.__name__)
+@few
 @given(data=st.data(), label=labels)
 def test_an_event_is_one_line_and_reads_back_as_itself(
     cls: type[Event], data: st.DataObject, label: str | None
@@ -46,6 +47,7 @@ def test_an_event_is_one_line_and_reads_back_as_itself(
 
 
 @pytest.mark.parametrize("cls", REPLIES, ids=lambda cls: cls.__name__)
+@few
 @given(data=st.data(), label=labels)
 def test_a_reply_is_one_line_and_reads_back_as_itself(cls: type[Reply], data: st.DataObject, label: str | None) -> None:
     reply = data.draw(samples(cls))

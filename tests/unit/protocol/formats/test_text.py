@@ -27,7 +27,7 @@ from chat_server.protocol.messages import (
 from chat_server.protocol.operators import StatsReport
 from chat_server.protocol.people import ONLY_HERE, PreferenceChanged, PreferencesTold, Typing, WhoReport
 from tests.unit.protocol.samples import EVENTS, REPLIES, samples
-from tests.unit.strategies import cleaned
+from tests.unit.strategies import cleaned, few
 
 TODAY = "2026-11-21"
 NOW = "2026-11-21T12:00:00.000Z"
@@ -57,6 +57,7 @@ def without_more(data: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("cls", EVENTS, ids=lambda cls: cls.__name__)
+@few
 @given(data=st.data())
 def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(samples(cls))
@@ -68,6 +69,7 @@ def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[Event], data: st.
 
 
 @pytest.mark.parametrize("cls", REPLIES, ids=lambda cls: cls.__name__)
+@few
 @given(data=st.data(), label=st.none() | st.just("7f"))
 def test_no_text_of_a_user_forges_a_line_in_a_reply(cls: type[Reply], data: st.DataObject, label: str | None) -> None:
     reply = data.draw(samples(cls))

@@ -53,7 +53,7 @@ def open_write_all(write_now: WriteNow) -> WriteAll:
 def write_one_by_one(write_now: WriteNow, due: dict[int, bytes]) -> dict[int, int]:
     """See `WriteAll`."""
     short = dict[int, int]()
-    # A hot loop: nothing is done for one receiver that can be done once for all.
+    # A hot loop: to keep the size of bytes that many get takes no less than to ask for it each time.
     for descriptor, data in due.items():
         try:
             sent = write_now(descriptor, data)

@@ -238,7 +238,7 @@ def ask_target(line: str, usage: str) -> str:
 
 
 def asked_secret(verb: str, name: str, user: str) -> str:
-    """The password that is asked for, and what it is asked for where that cannot be undone."""
+    """Words that ask for a password, and say what it is for where that cannot be undone."""
     if verb == "delete_account":
         return f"to delete {user} and all that {user} wrote: the password, or without one the name"
     return name if name == "password" else f"{name} password"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 log = logging.getLogger("chat.store")
 
-# It holds texts, so that what a kill has left goes with the next start, snapshot or restore. It is locked while it is
-# in use: two snapshots may be made beside a node at once, by itself and by the command.
-# Its name is one that nobody else gives: the data directory may hold other things, too.
+# A work folder holds texts, so that what a kill has left goes with the next start, snapshot or restore. A folder in use
+# is locked: two snapshots may be made beside a node at once, by itself and by the command.
+# Nobody else gives a folder this name: the data directory may hold other things, too.
 PREFIX = ".chat-server-work."
 
 

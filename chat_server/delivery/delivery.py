@@ -48,7 +48,7 @@ class Delivery:
             time, self.connections, self.memberships, told, write_now, seq=seq, bytes_max=outbox_bytes_max
         )
         self.presence = PresenceTracker(runtime, presence_max, self.feed.tell_presence)
-        self.typing = TypingSignals(runtime, self.connections, self.memberships, self.presence)
+        self.typing = TypingSignals(runtime, self.connections, self.memberships, self.presence, self.feed.tell_live)
         self.outage = Outage(runtime, time, self.feed.tell_all)
         self.sessions = UserSessions(self.connections, self.presence, self._ending)
         self._told = told

@@ -18,7 +18,7 @@ from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, I
 from chat_server.delivery.routing import IndexedOutcome, Plan
 from chat_server.delivery.shown_states import OwnState
 from chat_server.protocol.base import Event
-from chat_server.protocol.formats import FORMATS
+from chat_server.protocol.formats import FORMATS, Format
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
@@ -116,8 +116,7 @@ class FanOut:
                     self._write_own(connection.outbox, audience, batch)
         if plan.events.everyone:
             self._write_to_others(batch, done)
-        for live in self._live.values():
-            live.flush()
+        self._flush()
         for outbox in list(self._behind):
             outbox.catch_up()
         return told
@@ -232,22 +231,28 @@ class FanOut:
     def tell_all(self, event: Event) -> None:
         """Tell everyone who is signed in of what is in no batch."""
         behind = list(self._behind)  # a write may pause its connection, which has been told then
-        for format, live in self._live.items():
-            data = format.event(event, self.now())
-            for outbox in live:
-                outbox.write(data)
+        self.tell_live(chain.from_iterable(self._live.values()), event)
         for outbox in behind:
             outbox.keep(event)
 
     def tell_users(self, user_ids: Iterable[int], event: Event) -> None:
         """Tell these users, on all their connections, of what is in no batch."""
-        for user_id in user_ids:
-            for connection in self._connections.of_user(user_id):
-                outbox = connection.outbox
-                if outbox.live:
-                    outbox.write(outbox.format.event(event, self.now()))
-                else:
-                    outbox.keep(event)
+        outboxes = [connection.outbox for user_id in user_ids for connection in self._connections.of_user(user_id)]
+        behind = [outbox for outbox in outboxes if not outbox.live]
+        self.tell_live(outboxes, event)
+        for outbox in behind:
+            outbox.keep(event)
+
+    def tell_live(self, outboxes: Iterable[Outbox], event: Event) -> None:
+        """Tell those of these that are live of what is in no batch; the others are never told."""
+        lines: dict[Format, bytes] = {}
+        for outbox in outboxes:
+            if outbox.live:
+                format = outbox.format
+                if format not in lines:
+                    lines[format] = format.event(event, self.now())
+                self._live[format].write(outbox, lines[format])
+        self._flush()
 
     def tell_presence(self, changes: dict[int, PresenceChanged]) -> None:
         """Tell everyone who wants to know of these users, by their ids; nobody is told of oneself."""
@@ -255,13 +260,19 @@ class FanOut:
         for format, live in self._live.items():
             lines = {user_id: format.event(event, self.now()) for user_id, event in changes.items()}
             data = b"".join(lines.values())
-            for outbox in [each for each in live if each.presence]:
-                own = lines.get(outbox.user_id)
-                outbox.write(data if own is None else data.replace(own, b"", 1))
+            for outbox in live:
+                if outbox.presence:
+                    own = lines.get(outbox.user_id)
+                    live.write(outbox, data if own is None else data.replace(own, b"", 1))
+        self._flush()
         for outbox in behind:
             for user_id, event in changes.items():
                 if user_id != outbox.user_id:
                     outbox.keep(event)
+
+    def _flush(self) -> None:
+        for live in self._live.values():
+            live.flush()
 
 
 class _Batch(NamedTuple):

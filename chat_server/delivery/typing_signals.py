@@ -1,9 +1,12 @@
 """Who types in which chat: told to those in it who watch, and kept nowhere."""
 
+from collections.abc import Callable, Iterable
+
 from chat_server.delivery.connections import Connections
 from chat_server.delivery.memberships import Memberships
+from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.presence import PresenceTracker
-from chat_server.protocol.formats import Format
+from chat_server.protocol.base import Event
 from chat_server.protocol.people import TYPING_SECONDS, Typing
 from chat_server.rules.typing_signals import TypingSignal
 from chat_server.runtime import Clock
@@ -17,9 +20,16 @@ class TypingSignals:
     """In a cluster each node tells its own connections of the users of all nodes."""
 
     def __init__(
-        self, clock: Clock, connections: Connections, memberships: Memberships, presence: PresenceTracker
+        self,
+        clock: Clock,
+        connections: Connections,
+        memberships: Memberships,
+        presence: PresenceTracker,
+        tell_live: Callable[[Iterable[Outbox], Event], None],
     ) -> None:
+        """`tell_live` is that of the fan-out."""
         self._clock = clock
+        self._tell_live = tell_live
         self.is_put_off = False  # the server has too much to do
         self._connections = connections
         self._memberships = memberships
@@ -59,15 +69,9 @@ class TypingSignals:
 
     def take(self, signal: TypingSignal) -> None:
         """Tell the connections to this node of a user of any node, as long as they are in the chat."""
+        readers = [
+            user_id for user_id in signal.readers if not signal.room or signal.room in self._memberships.rooms(user_id)
+        ]
+        outboxes = [connection.outbox for user_id in readers for connection in self._connections.of_user(user_id)]
         event = Typing(signal.chat, signal.user, signal.typing)
-        lines: dict[Format, bytes] = {}
-        for user_id in signal.readers:
-            if signal.room and signal.room not in self._memberships.rooms(user_id):
-                continue
-            for connection in self._connections.of_user(user_id):
-                outbox = connection.outbox
-                if outbox.live and outbox.watches_typing:
-                    format = outbox.format
-                    if format not in lines:
-                        lines[format] = format.event(event, "")
-                    outbox.write(lines[format])
+        self._tell_live([outbox for outbox in outboxes if outbox.watches_typing], event)

@@ -1,5 +1,6 @@
 """Batches that are written past the transports: in order, each byte once, and to no socket but the receiver's own."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -10,17 +11,26 @@ from chat_server.delivery import live_outboxes
 from chat_server.delivery.live_outboxes import LiveOutboxes
 from chat_server.delivery.outbox import Outbox
 from chat_server.protocol.connection import Notice
+from chat_server.protocol.formats import JSON
+from chat_server.protocol.people import PresenceChanged
+from chat_server.rules.typing_signals import TypingSignal
 from chat_server.send_ring import WriteAll, write_one_by_one
 from tests.unit.delivery.room import Peer, Room
 from tests.unit.fakes import FakeTransport
 
 
-async def connect(room: Room, name: str) -> Peer:
+async def connect(room: Room, name: str, format: str = "text") -> Peer:
     """A peer with a socket; the lowest free descriptor, as the kernel gives them."""
-    peer = await room.connect(name)
+    peer = await room.connect(name, format)
     peer.descriptor = next(number for number in range(99) if number not in room.open_sockets)
     room.open_sockets[peer.descriptor] = peer.transport
     return peer
+
+
+def noted(calls: list[set[int]], write_all: WriteAll, due: dict[int, bytes]) -> dict[int, int]:
+    """Write, and note to which descriptors."""
+    calls.append(set(due))
+    return write_all(due)
 
 
 def say(room: Room, sender: Peer, *texts: str) -> None:
@@ -63,7 +73,7 @@ async def test_what_is_written_through_the_transport_is_not_overtaken(room: Room
     alice, bob = [await connect(room, name) for name in ("alice", "bob")]
     say(room, alice, "one")
     bob.transport.stuck_after = True
-    room.feed.tell_all(Notice("soon"))
+    bob.outbox.write(b"* soon\n")
     say(room, alice, "two")
     assert bob.transport.waiting.decode().count("\n") == 2
     bob.transport.take()
@@ -108,16 +118,50 @@ async def test_all_of_a_batch_is_written_by_one_call_a_format(monkeypatch: pytes
     alice, bob, carol = [await connect(room, name) for name in ("alice", "bob", "carol")]
     say(room, alice, "one")
     calls = list[set[int]]()
-
-    def note(write_all: WriteAll, due: dict[int, bytes]) -> dict[int, int]:
-        calls.append(set(due))
-        return write_all(due)
-
     for live in room.feed._live.values():
-        monkeypatch.setattr(live, "_write_all", partial(note, live._write_all))
+        monkeypatch.setattr(live, "_write_all", partial(noted, calls, live._write_all))
     room.deliver(alice.says("/send bob two"), bob.says("/send_all three"), carol.says("/send bob four"))
     assert calls == [{peer.descriptor for peer in (alice, bob, carol)}]
     assert texts_of(bob) == ["one", "two", "four"] and texts_of(carol) == ["one", "three"]
+
+
+def tell_presence(room: Room, ids: list[int]) -> None:
+    room.feed.tell_presence({ids[0]: PresenceChanged("alice", True, "lunch")})
+
+
+def tell_typing(room: Room, ids: list[int]) -> None:
+    room.delivery.typing.tell(ids[0], TypingSignal("alice", "@alice", 0, tuple(ids[1:]), True))
+
+
+@pytest.mark.parametrize(
+    ("tell", "are_told"),
+    [
+        (lambda room, _: room.feed.tell_all(Notice("soon")), {"alice", "bob", "carol"}),
+        (lambda room, ids: room.feed.tell_users(ids[:2], Notice("full")), {"alice", "bob"}),
+        (tell_presence, {"bob", "carol"}),
+        (tell_typing, {"bob", "carol"}),
+    ],
+    ids=["all", "users", "presence", "typing"],
+)
+async def test_what_is_in_no_batch_goes_to_all_it_concerns_by_one_call_too(
+    monkeypatch: pytest.MonkeyPatch,
+    room: Room,
+    tell: Callable[[Room, list[int]], None],
+    are_told: set[str],
+) -> None:
+    """Written through the transports, the next batch would find none of them clear."""
+    peers = {name: await connect(room, name, "json") for name in ("alice", "bob", "carol")}
+    for peer in peers.values():
+        peer.outbox.watches_typing = peer.outbox.presence = True
+    say(room, peers["alice"], "one")
+    calls = list[set[int]]()
+    live = room.feed._live[JSON]
+    monkeypatch.setattr(live, "_write_all", partial(noted, calls, live._write_all))
+    before = {name: len(peer.objects) for name, peer in peers.items()}
+    tell(room, [room.chat.ids[name] for name in peers])
+    assert {name for name, peer in peers.items() if len(peer.objects) > before[name]} == are_told
+    assert calls == [{peers[name].descriptor for name in are_told}]
+    assert all(peer.transport.writes == 0 for peer in peers.values())
 
 
 async def test_what_is_due_is_written_before_it_is_too_much(monkeypatch: pytest.MonkeyPatch, room: Room) -> None:

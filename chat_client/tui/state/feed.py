@@ -202,6 +202,15 @@ class Feed:
         self.at_start = self.at_end = False
         self.extend(messages)
 
+    def begin(self, messages: Iterable[Message]) -> None:
+        """Hold the first stretch. What was answered before it has come stands behind it, in sight."""
+        answers = [item for item in self.items if isinstance(item, NoteItem) and item.dismissable]
+        self.restart(messages)
+        for answer in answers:
+            place = self._place_behind()
+            self.items.append(replace(answer, place=place))
+            self.reveal_place(place, "top")
+
     def add_note(
         self, kind: NoteKind, text: str, at: str, dismissable: bool = False, offer: Offer | None = None
     ) -> Place:

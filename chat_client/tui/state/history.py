@@ -130,14 +130,16 @@ def take_page(screen: ScreenState, request: HistoryRequest, messages: Sequence[M
     if not _settle(chat, request):
         return
     feed = chat.feed
+    hold = feed.restart if chat.loaded else feed.begin
     if request.side in ("newest", "unread") and request.id is None:
-        feed.restart(messages)
+        hold(messages)
         feed.at_start, chat.loaded = not more, True
         _reach_end(screen, chat)
     elif request.side in ("around", "unread"):
-        _restart_in_middle(chat, request, messages)
+        hold(messages)
+        _settle_in_middle(chat, request)
     elif request.side == "oldest":
-        feed.restart(messages)
+        hold(messages)
         feed.at_start = chat.loaded = True
         if messages:
             feed.reveal(messages[0].id, "top")
@@ -158,9 +160,8 @@ def take_page(screen: ScreenState, request: HistoryRequest, messages: Sequence[M
         _show_first_unread(screen, chat, request.id)
 
 
-def _restart_in_middle(chat: ChatState, request: HistoryRequest, messages: Sequence[Message]) -> None:
+def _settle_in_middle(chat: ChatState, request: HistoryRequest) -> None:
     feed = chat.feed
-    feed.restart(messages)
     chat.loaded = True
     if feed.items:
         feed.settle(Anchor(feed.items[-1].place))

@@ -35,7 +35,7 @@ def handle(screen: ScreenState, event: AnyEvent, now: float, is_own: bool = Fals
     elif isinstance(event, Outgoing):
         take_outgoing(screen, event)
     elif isinstance(event, TokenNotKept):
-        # Told over the line, since the first page of the chat, which comes now, would take a note away.
+        # Told over the line, since the first page of the chat, which comes now, takes away all notes but answers.
         screen.tell("error", wording.state(event, screen.elapsed), 30.0)
     elif isinstance(event, Event):
         noted = _HANDLERS.get(type(event), _take_other)(screen, event)

@@ -51,6 +51,18 @@ def test_the_first_unread_message_that_is_not_kept() -> None:
     assert "around" not in ask.arguments
 
 
+@pytest.mark.parametrize("unread", [0, 1, 200])
+def test_what_is_answered_while_the_first_page_is_on_its_way_stands_behind_it(unread: int) -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 1, unread, muted=False))
+    me.load(said(1))
+    navigation.open_chat(me.screen, "#team")
+    submit(me.screen, "/waiting")
+    me.load(*(said(id) for id in range(1, 101)), chat="#team")
+    if unread:  # the first unread message is in sight
+        me.screen.feed.follow_end()
+    assert me.rows()[-1].strip() == "✓ nothing waits to be sent"
+
+
 def test_what_is_said_while_the_page_is_on_its_way_is_not_lost() -> None:
     me = Me()
     me.hear(said(3, "live"))

@@ -145,11 +145,13 @@ class FrontEnd(ABC):
 
 class LocalCommand(Struct, frozen=True):
     """`run` takes the front end, and the arguments of the form by their names. With `says` it is a text for the open
-    chat, which that makes of the arguments."""
+    chat, which that makes of the arguments. One that is done `at_once` does the same whatever is open; the others wait
+    for a chat or thread that is about to be opened, since they act on what is open, or are answered there."""
 
     form: CommandForm
     run: Callable[..., Task]
     says: Callable[..., str] | None = None
+    at_once: bool = False
 
 
 LOCAL: dict[str, LocalCommand] = {}  # by their verbs
@@ -166,14 +168,14 @@ def argument(name: str, kind: str, *, required: bool = True, rest: bool = False,
 
 
 def local_command(
-    usage: str, help: str, example: str, *arguments: Argument, aliases: tuple[str, ...] = ()
+    usage: str, help: str, example: str, *arguments: Argument, aliases: tuple[str, ...] = (), at_once: bool = False
 ) -> Callable[[Function], Function]:
     """Put a function into the table."""
     form = CommandForm(usage[1:].split(" ")[0], aliases, usage, help, "Client", example, list(arguments))
 
     def register(function: Function) -> Function:
         assert find(form.verb, forms()) is None, f"/{form.verb} is there twice"
-        LOCAL[form.verb] = LocalCommand(form, function)
+        LOCAL[form.verb] = LocalCommand(form, function, at_once=at_once)
         return function
 
     return register
@@ -208,6 +210,7 @@ def with_local(commands: Sequence[CommandForm]) -> list[CommandForm]:
     "/open @bob",
     argument("chat", "target", required=False),
     aliases=("talk",),
+    at_once=True,
 )
 def _open(front_end: FrontEnd, chat: str | None = None) -> Task:
     return front_end.pick_chat() if chat is None else front_end.open_chat(chat)
@@ -263,7 +266,7 @@ def _pin(front_end: FrontEnd, chat: str | None = None, number: str | None = None
     return front_end.pin(chat, None if number is None else int(number))
 
 
-@local_command("/read_all", "marks all chats as read", "/read_all")
+@local_command("/read_all", "marks all chats as read", "/read_all", at_once=True)
 def _read_all(front_end: FrontEnd) -> Task:
     return front_end.mark_all_read()
 
@@ -332,7 +335,7 @@ LOCAL["me"] = LocalCommand(
 )  # fmt: skip
 
 
-@local_command("/editor", "opens the line in your editor, for a long text", "/editor")
+@local_command("/editor", "opens the line in your editor, for a long text", "/editor", at_once=True)
 def _editor(front_end: FrontEnd) -> Task:
     return front_end.open_editor()
 
@@ -342,12 +345,12 @@ def _waiting(front_end: FrontEnd) -> None:
     front_end.answer(wording.waiting(front_end.unsent))
 
 
-@local_command("/confirm", "sends the messages that are held because they are old", "/confirm")
+@local_command("/confirm", "sends the messages that are held because they are old", "/confirm", at_once=True)
 def _confirm(front_end: FrontEnd) -> Task:
     return front_end.confirm()
 
 
-@local_command("/discard", "drops the messages that are held because they are old", "/discard")
+@local_command("/discard", "drops the messages that are held because they are old", "/discard", at_once=True)
 def _discard(front_end: FrontEnd) -> Task:
     return front_end.discard()
 
@@ -382,7 +385,7 @@ def _open_file(front_end: FrontEnd, id: str) -> Task:
     return front_end.get_file(_number(id, "open_file"), None, opens=True)
 
 
-@local_command("/cancel", "cancels the files on their way", "/cancel")
+@local_command("/cancel", "cancels the files on their way", "/cancel", at_once=True)
 def _cancel(front_end: FrontEnd) -> Task:
     return front_end.cancel_transfers()
 
@@ -390,12 +393,12 @@ def _cancel(front_end: FrontEnd) -> Task:
 # ---- the terminal and the connection
 
 
-@local_command("/copy <id>", "copies the text of a message", "/copy 42", argument("id", "id"))
+@local_command("/copy <id>", "copies the text of a message", "/copy 42", argument("id", "id"), at_once=True)
 def _copy(front_end: FrontEnd, id: str) -> Task:
     return front_end.copy(_number(id, "copy"))
 
 
-@local_command("/quote <id>", "quotes a message in the line", "/quote 42", argument("id", "id"))
+@local_command("/quote <id>", "quotes a message in the line", "/quote 42", argument("id", "id"), at_once=True)
 def _quote(front_end: FrontEnd, id: str) -> Task:
     return front_end.quote(_number(id, "quote"))
 
@@ -406,6 +409,7 @@ def _quote(front_end: FrontEnd, id: str) -> Task:
     "/open_link 42",
     argument("id", "id"),
     argument("number", "word", required=False),
+    at_once=True,
 )
 def _open_link(front_end: FrontEnd, id: str, number: str = "1") -> Task:
     if not (number.isascii() and number.isdigit() and 0 < int(number[:5]) < 10_000):
@@ -418,12 +422,12 @@ def _keys(front_end: FrontEnd) -> Task:
     return front_end.show_keys()
 
 
-@local_command("/sides", "shows both sides, the left one, none", "/sides")
+@local_command("/sides", "shows both sides, the left one, none", "/sides", at_once=True)
 def _sides(front_end: FrontEnd) -> Task:
     return front_end.toggle_sides()
 
 
-@local_command("/bare", "shows only the text, to select it with the mouse; again: everything", "/bare")
+@local_command("/bare", "shows only the text, to select it with the mouse; again: everything", "/bare", at_once=True)
 def _bare(front_end: FrontEnd) -> Task:
     return front_end.toggle_bare()
 
@@ -433,12 +437,12 @@ def _clear(front_end: FrontEnd) -> Task:
     return front_end.clear()
 
 
-@local_command("/redraw", "redraws the screen", "/redraw")
+@local_command("/redraw", "redraws the screen", "/redraw", at_once=True)
 def _redraw(front_end: FrontEnd) -> Task:
     return front_end.redraw()
 
 
-@local_command("/reconnect", "tries to connect now", "/reconnect")
+@local_command("/reconnect", "tries to connect now", "/reconnect", at_once=True)
 def _reconnect(front_end: FrontEnd) -> Task:
     return front_end.reconnect()
 
@@ -460,7 +464,7 @@ def _help(front_end: FrontEnd, command: str | None = None) -> Task:
     return None
 
 
-@local_command("/quit", "leaves", "/quit", aliases=("close", "exit"))
+@local_command("/quit", "leaves", "/quit", aliases=("close", "exit"), at_once=True)
 def _quit(front_end: FrontEnd) -> Task:
     return front_end.leave()
 

@@ -96,7 +96,7 @@ def intention(line: str, context: Context) -> Intention | None:
         return None
     if not is_command(line):
         return _text(line.removeprefix("/"), context)
-    if (local := find_local(line.split(None, 1)[0])) is not None:
+    if (local := local_command(line)) is not None:
         return _local(local, line, context)
     if context.asks_secrets and (asked := secrets_to_ask(line, context.commands)):
         form = find(line.strip(), context.commands)
@@ -145,6 +145,11 @@ def is_command(line: str) -> bool:
     return line.startswith("/") and not line.startswith("//")
 
 
+def local_command(line: str) -> LocalCommand | None:
+    """The local command with which the line begins."""
+    return find_local(line.split(None, 1)[0]) if is_command(line) else None
+
+
 def _text(text: str, context: Context) -> Say | OverlongText:
     length = len(clean(text))
     if context.text_max is not None and length > context.text_max:
@@ -163,8 +168,7 @@ def _local(command: LocalCommand, line: str, context: Context) -> RunLocal | Say
 
 def may_be_kept(line: str, commands: Sequence[CommandForm]) -> bool:
     """Whether the line may be kept for the next run: nothing that may carry a password or a token is."""
-    is_local = is_command(line) and find_local(line.split(" ", 1)[0]) is not None
-    return is_local or not has_secret(line, commands)
+    return local_command(line) is not None or not has_secret(line, commands)
 
 
 # ---- a block that is pasted

@@ -89,7 +89,7 @@ class ScreenFrontEnd(FrontEnd):
         navigation.show_first_unread(self._screen)
 
     def go_to_time(self, when: str) -> None:
-        navigation.go_to_time(self._screen, days.moment(when, self._screen.now))
+        navigation.go_to_time(self._screen, days.moment(when, self._screen.now), when)
 
     def show_keys(self) -> None:
         self._screen.dialogs.keys_page = KeysPage()

@@ -35,7 +35,7 @@ SIDES_IN_WORDS: dict[Sides, str] = {
 def open_chat(screen: ScreenState, name: str, text: str = "") -> None:
     """Go to this chat, by a key or a command. `text` stands in the input, and stays as the draft of the chat that is
     left."""
-    screen.opening = None
+    screen.opening, screen.doubt = None, ""
     screen.moves += 1
     show_chat(screen, name, text)
 
@@ -332,8 +332,9 @@ def open_thread(screen: ScreenState, id: int, typed: str = "") -> None:
     if not screen.session.is_online:
         screen.tell("error", "there is no connection")
         return
-    screen.opening = ThreadRequest(id, screen.chats.open_name, typed, screen.moves)
-    screen.ask("thread", screen.opening, id=id)
+    opening = ThreadRequest(id, screen.chats.open_name, typed, screen.moves)
+    screen.expect(opening)
+    screen.ask("thread", opening, id=id)
 
 
 def search(screen: ScreenState, query: str) -> None:
@@ -346,10 +347,10 @@ def open_in_place(screen: ScreenState, message: Message) -> None:
     show_in_place(screen, message)
 
 
-def go_to_time(screen: ScreenState, at: str) -> None:
-    """Show the open chat from this time on, as the protocol writes it."""
+def go_to_time(screen: ScreenState, at: str, day: str) -> None:
+    """Show the open chat from this time on, as the protocol writes it; `day` is how the user called it."""
     name = screen.chats.open_name
-    screen.ask("history", TimeRequest(name), chat=name, since=at, limit=1)
+    screen.ask("history", TimeRequest(name, day), chat=name, since=at, limit=1)
     if not screen.session.is_online:
         screen.tell("error", "there is no connection")
 

@@ -20,6 +20,7 @@ from chat_client.tui.state.requests import (
     ChangeRequest,
     HistoryRequest,
     NewestRequest,
+    Opening,
     Purpose,
     QuoteRequest,
     ResultsRequest,
@@ -28,6 +29,7 @@ from chat_client.tui.state.requests import (
     TypedRequest,
 )
 from chat_client.tui.state.screen_state import OPENING, ScreenState, View
+from chat_client.tui.state.typing import go_on
 from chat_server.protocol.accounts import SignedOut
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.messages import Message
@@ -42,7 +44,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
     messages = [line for line in lines if isinstance(line, Message)]
     _learn(screen, verb, reply)
     withdraw_notes(screen)
-    _settle(screen, why)
+    outcome = ""  # of what was to open something, where it has not
     match why:
         case HistoryRequest():
             take_page(screen, why, messages, _more(reply) is not None)
@@ -53,7 +55,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
         case TimeRequest():
             _show_time(screen, why, messages)
         case ThreadRequest():
-            _show_thread(screen, why, messages, reply)
+            outcome = _show_thread(screen, why, messages, reply)
         case QuoteRequest():
             screen.quotes.put(why.id, next((message for message in messages if message.id == why.id), None))
         case ResultsRequest():
@@ -62,14 +64,14 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
             screen.changes.remove(why)
             screen.tell("done", wording.reply(reply, verb, screen.now).done)
         case TypedRequest():
-            _show_typed(screen, why, verb, messages, reply)
+            outcome = _show_typed(screen, why, verb, messages, reply)
+    _settle(screen, why, outcome)
 
 
 def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float) -> None:
     screen.now = now
     if isinstance(why, HistoryRequest | QuoteRequest) and isinstance(error, Refused) and error.is_of_overload:
         screen.put_off_pages()
-    _settle(screen, why)
     match why:
         case HistoryRequest():
             give_up_page(screen, why, error)
@@ -85,6 +87,7 @@ def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float
                 screen.ask("status")  # an invitation may have ended by a block, and no event says so
         case ThreadRequest() | ResultsRequest() | TimeRequest():
             note(screen, screen.chats.open_name, "error", wording.reason(error))
+    _settle(screen, why, _opened_nothing(why))
 
 
 def _failed(why: TypedRequest, error: ChatError) -> str:
@@ -115,13 +118,18 @@ def _show_time(screen: ScreenState, why: TimeRequest, messages: list[Message]) -
         screen.tell("info", f"nothing was said in {safe(why.chat)} since then")
     elif why.chat == screen.chats.open_name and not screen.is_choosing:
         show_in_place(screen, messages[0])
+    else:
+        hindrance = "you have chosen a message" if screen.is_choosing else "you are elsewhere"
+        later = f"/goto {safe(why.day)} in {safe(why.chat)} goes there"
+        screen.tell("info", f"{hindrance}: {later} when you are done", 10.0)
 
 
-def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message], reply: Reply) -> None:
-    """Its chat is opened with it, so that all of the screen says where an answer goes."""
+def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message], reply: Reply) -> str:
+    """Its chat is opened with it, so that all of the screen says where an answer goes. Returns why it is not opened;
+    empty: it is."""
     if (hindrance := screen.hindrance(why)) is not None:
-        screen.tell("info", f"{hindrance}: /thread {why.id} opens the thread when you are done")
-        return
+        screen.tell("info", f"{hindrance}: {why.line} opens the thread when you are done")
+        return f"{why.line} has not opened the thread"
     feed = Feed(at_end=True)
     feed.extend(messages)
     feed.at_start = True
@@ -130,6 +138,7 @@ def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message
         show_chat(screen, chat, screen.composer.text)
     about = f" · {quote_of(messages[0])[1]}" if messages else ""
     screen.view = View(kind="thread", title=f"{chat} · thread{about}", feed=feed, root=why.id)
+    return ""
 
 
 def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Message], reply: Reply) -> None:
@@ -160,36 +169,48 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
         view.feed.at_start = view.more is None
 
 
-def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: list[Message], reply: Reply) -> None:
+def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: list[Message], reply: Reply) -> str:
+    """Returns why no chat is opened; empty: one is."""
     chat = structs.asdict(reply).get("chat")
     only_asked = isinstance(reply, Entering) and reply.asked
     opens = chat is not None and verb in OPENING and not only_asked
     if (opens or messages) and (hindrance := screen.hindrance(why)) is not None:
         later = f"/open {safe(str(chat))} opens it" if opens else f"ask {why.line} again"
         screen.tell("info", f"{hindrance}: {later} when you are done", 10.0)
-        return
+        return f"{why.line} has not opened {safe(str(chat))}"
     if opens:
         show_chat(screen, str(chat))
-        return
+        return ""
     if messages:
         if chat is not None and chat != screen.chats.open_name:
             show_chat(screen, chat, screen.composer.text)  # what is typed below a chat's messages goes there
         _show_results(screen, ResultsRequest(why.line), messages, reply)
-        return
+        return ""
     if isinstance(reply, SignedOut):
         screen.tell("done", "signed out")
-        return
+        return _opened_nothing(why)
     # A chat that is left is gone before or after this: the answer must not go with it.
     where = "main" if isinstance(reply, ChatLeft) and reply.chat == why.chat else why.chat
     note_answer(screen, where, wording.reply(reply, verb, screen.now))
+    return _opened_nothing(why)
 
 
-def _settle(screen: ScreenState, why: Purpose) -> None:
-    """Wait no longer for what opens something, unless its answer finds the user typing: that text may be meant for what
-    it was to open, also if it opens nothing."""
-    opening = screen.opening
-    if opening is not None and opening is why and screen.hindrance(opening) is None:
+def _opened_nothing(why: Purpose) -> str:
+    if isinstance(why, ThreadRequest):
+        return f"{why.line} opened no thread"
+    return f"{why.line} opened no chat" if isinstance(why, TypedRequest) else ""
+
+
+def _settle(screen: ScreenState, why: Purpose, outcome: str) -> None:
+    """Wait no longer for what opens something. Where its answer has found the user typing, that text may be meant for
+    what it was to open, also if it opens nothing."""
+    if not isinstance(why, Opening):
+        return
+    if screen.opening is why:
         screen.opening = None
+        if screen.hindrance(why) is None:
+            screen.doubt = ""
+    go_on(screen, why, outcome)
 
 
 # ---- what an answer tells besides: the changes that it confirms come as events

@@ -24,9 +24,10 @@ class NewestRequest(Struct, frozen=True):
 
 
 class TimeRequest(Struct, frozen=True):
-    """The first message of a chat since a time, which is then shown in its place."""
+    """The first message of a chat since a time, which is then shown in its place. `day` is how the user called it."""
 
     chat: str
+    day: str
 
 
 class ThreadRequest(Struct, frozen=True):
@@ -37,6 +38,10 @@ class ThreadRequest(Struct, frozen=True):
     chat: str
     typed: str = ""
     moves: int = 0
+
+    @property
+    def line(self) -> str:
+        return f"/thread {self.id}"
 
 
 class ResultsRequest(Struct, frozen=True):
@@ -74,6 +79,8 @@ class ChangeRequest(Struct, frozen=True):
     id: int
     value: str = ""
 
+
+Opening = TypedRequest | ThreadRequest  # those whose answers may open a chat or a thread
 
 Purpose = (
     HistoryRequest

@@ -27,6 +27,7 @@ from chat_client.tui.state.read_tracking import ReadTracking
 from chat_client.tui.state.requests import (
     BackgroundRequest,
     ChangeRequest,
+    Opening,
     Purpose,
     QuoteRequest,
     ThreadRequest,
@@ -99,9 +100,12 @@ class ScreenState:
         self.view: View | None = None
         self.dialogs = Dialogs()
         self.composer = Composer()
-        # The last one that opens something once it is answered, unless a key or a command has led elsewhere since. It
-        # stays where its answer found the user typing: that text may be meant for what it was to open.
-        self.opening: TypedRequest | ThreadRequest | None = None
+        # The last one that opens something once it is answered, unless a key or a command has led elsewhere since.
+        self.opening: Opening | None = None
+        self.behind: list[tuple[Opening, str]] = []  # the commands that wait for what each of them opens
+        # Why a text may be meant for something else than what is open. It outlives an opening whose answer found the
+        # user typing.
+        self.doubt = ""
         self.moves = 0  # how often a key or a command has led to a chat; answers, which come late, are not counted
         self.chosen_in: Feed | None = None  # keys act on its selected message, as long as it is the one that is shown
         self.reading = ReadTracking()
@@ -163,7 +167,7 @@ class ScreenState:
         if not self.shows_results:
             self.feed.selected = None
 
-    def hindrance(self, why: TypedRequest | ThreadRequest) -> str | None:
+    def hindrance(self, why: Opening) -> str | None:
         """Why a late answer may not take another chat or view into sight: the user types on, or has gone to another
         chat. The answers to what was typed before it have led on the way to it."""
         typed = why.typed if isinstance(why, ThreadRequest) else ""
@@ -225,8 +229,13 @@ class ScreenState:
         request = TypedRequest(self.chats.open_name, safe(command.line), self.moves)
         stays = self.opening is None and (command.arguments or {}).get("chat") == self.chats.open_name
         if command.verb in OPENING | LISTING and not stays:
-            self.opening = request
+            self.expect(request)
         self.do(Run(command, request))
+
+    def expect(self, opening: Opening) -> None:
+        """What is typed from now on may be meant for what this opens."""
+        self.opening = opening
+        self.doubt = f"{opening.line} opens {'a thread' if isinstance(opening, ThreadRequest) else 'another chat'}"
 
     @property
     def may_ask_pages(self) -> bool:

@@ -36,7 +36,7 @@ from chat_client.tui.state.incoming import OVER
 from chat_client.tui.state.items import excerpt
 from chat_client.tui.state.navigation import open_chat, open_thread, search
 from chat_client.tui.state.notes import note
-from chat_client.tui.state.requests import ThreadRequest
+from chat_client.tui.state.requests import Opening
 from chat_client.tui.state.screen_state import ScreenState
 
 
@@ -44,8 +44,40 @@ def submit(screen: ScreenState, line: str) -> bool:
     """Carry out what the line asks for; whether it was taken: if not, it stays in the input."""
     if line.strip() and (target := screen.composer.target) is not None:
         return _compose(screen, target, line)
+    if screen.opening is not None and _waits(line):
+        screen.behind.append((screen.opening, line))
+        return True
     # A command that was meant for another chat does not take the one that stands there now.
-    open_chat = screen.chats.open_name if _doubt(screen) is None else ""
+    return _carry_out(screen, line, "" if _doubt(screen) else screen.chats.open_name)
+
+
+def _waits(line: str) -> bool:
+    """Whether it is done in what is about to be opened. The server's commands need not wait: it keeps their order."""
+    local = typed_lines.local_command(line)
+    return local is not None and local.says is None and not local.at_once
+
+
+def go_on(screen: ScreenState, why: Opening, outcome: str) -> None:
+    """Do what waited for this to open something; or if it has not, say so of each line. The first one stands in the
+    input again, where that is free."""
+    lines = [line for opening, line in screen.behind if opening is why]
+    screen.behind = [each for each in screen.behind if each[0] is not why]
+    is_free = screen.opening is None and screen.hindrance(why) is None and not screen.composer.text
+    before = screen.opening, screen.doubt, screen.moves
+    for line in lines:
+        if not outcome:
+            _carry_out(screen, line, screen.chats.open_name)
+        elif is_free:
+            is_free = False
+            screen.set_text(line)
+            screen.tell("info", f"{outcome}: Enter does this in {safe(screen.chats.open_name)}", 10.0, line)
+        else:
+            note(screen, screen.chats.open_name, "error", f"{outcome}; not done: {safe(line)}")
+    # Where they have led is on the way to what was typed behind them.
+    screen.opening, screen.doubt, screen.moves = before
+
+
+def _carry_out(screen: ScreenState, line: str, open_chat: str) -> bool:
     context = Context(screen.session.commands, open_chat, screen.session.text_max)
     match typed_lines.intention(line, context):
         case None | AskSecrets():  # without `asks_secrets` in the context no line asks for passwords
@@ -72,7 +104,10 @@ def submit(screen: ScreenState, line: str) -> bool:
 
 
 def _refuse(screen: ScreenState, error: ChatError) -> None:
-    note(screen, screen.chats.open_name, "error", wording.reason(error), answer=True)
+    why = wording.reason(error)
+    note(screen, screen.chats.open_name, "error", why, answer=True)
+    if screen.opening is not None:
+        screen.tell("error", why, 8.0)  # another chat may be opened before the note has been read
 
 
 # ---- text
@@ -90,21 +125,18 @@ def _say(screen: ScreenState, text: str) -> bool:
         screen.view = None
         addressee = safe(screen.chats.addressee)
         message = PostMessage("send", {"target": screen.chats.open_name, "text": text})
-    if (doubt := _doubt(screen)) is not None:
+    if doubt := _doubt(screen):
         screen.dialogs.question = Question(f"send this to {addressee}? {doubt}", "elsewhere", message)
         return False
     _send(screen, message)
     return True
 
 
-def _doubt(screen: ScreenState) -> str | None:
-    """Why a text may be meant for another chat or thread than the one that is open."""
-    opening = screen.opening
+def _doubt(screen: ScreenState) -> str:
+    """Why a text may be meant for another chat or thread than the one that is open; empty: it is not."""
     if (gone := screen.chats.removed_from) is not None and screen.thread is None:
         return f"you are no longer in {safe(gone)}"
-    if isinstance(opening, ThreadRequest):
-        return f"/thread {opening.id} opens a thread"
-    return f"{opening.line} opens another chat" if opening is not None else None
+    return screen.doubt
 
 
 def _is_open(screen: ScreenState) -> bool:
@@ -275,7 +307,7 @@ def answer_question(screen: ScreenState, yes: bool) -> None:
             screen.set_text("")
         screen.do(SendText(target, text))
     elif question.kind == "elsewhere":
-        screen.chats.removed_from = screen.opening = None
+        screen.chats.removed_from, screen.doubt = None, ""
         screen.set_text("")
         _send(screen, question.subject)  # where the question said, whatever is open by now
     elif question.kind == "leave":

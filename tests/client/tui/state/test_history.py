@@ -282,7 +282,7 @@ def test_a_place_that_comes_late_takes_no_message_from_who_acts_on_another() -> 
     assert me.screen.is_choosing and me.screen.feed.selected == 200
     me.answer(around, [said(id) for id in range(45, 56)], MessagesShown("main", 11))
     assert me.screen.is_choosing and me.screen.feed.selected == 200
-    navigation.go_to_time(me.screen, "2026-11-18T08:00:50.000Z")
+    navigation.go_to_time(me.screen, "2026-11-18T08:00:50.000Z", "8:00")
     (since,) = me.asked("history")
     me.answer(since, [said(50)], MessagesShown("main", 1))
     assert me.screen.feed.selected == 200 and not me.asked("history")

@@ -29,7 +29,7 @@ from chat_client.tui.state.requests import (
     TypedRequest,
 )
 from chat_client.tui.state.screen_state import OPENING, ScreenState, View
-from chat_client.tui.state.typing import go_on
+from chat_client.tui.state.typing import go_on, settle_doubt
 from chat_server.protocol.accounts import SignedOut
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.messages import Message
@@ -208,8 +208,7 @@ def _settle(screen: ScreenState, why: Purpose, outcome: str) -> None:
         return
     if screen.opening is why:
         screen.opening = None
-        if screen.hindrance(why) is None:
-            screen.doubt = ""
+        settle_doubt(screen, outcome if screen.hindrance(why) is not None else "")
     go_on(screen, why, outcome)
 
 

@@ -125,8 +125,8 @@ def _say(screen: ScreenState, text: str) -> bool:
         screen.view = None
         addressee = safe(screen.chats.addressee)
         message = PostMessage("send", {"target": screen.chats.open_name, "text": text})
-    if doubt := _doubt(screen):
-        screen.dialogs.question = Question(f"send this to {addressee}? {doubt}", "elsewhere", message)
+    if _doubt(screen):
+        _ask_whether_to_send(screen, addressee, message)
         return False
     _send(screen, message)
     return True
@@ -137,6 +137,19 @@ def _doubt(screen: ScreenState) -> str:
     if (gone := screen.chats.removed_from) is not None and screen.thread is None:
         return f"you are no longer in {safe(gone)}"
     return screen.doubt
+
+
+def _ask_whether_to_send(screen: ScreenState, addressee: str, message: PostMessage) -> None:
+    words = f"send this to {addressee}? {_doubt(screen)}"
+    screen.dialogs.question = Question(words, "elsewhere", (addressee, message))
+
+
+def settle_doubt(screen: ScreenState, doubt: str) -> None:
+    """It is known what the last opening has come to; a question that is being asked says so, too."""
+    screen.doubt = doubt
+    question = screen.dialogs.question
+    if question is not None and question.kind == "elsewhere":
+        _ask_whether_to_send(screen, *question.subject)
 
 
 def _is_open(screen: ScreenState) -> bool:
@@ -309,6 +322,7 @@ def answer_question(screen: ScreenState, yes: bool) -> None:
     elif question.kind == "elsewhere":
         screen.chats.removed_from, screen.doubt = None, ""
         screen.set_text("")
-        _send(screen, question.subject)  # where the question said, whatever is open by now
+        _, message = question.subject
+        _send(screen, message)  # where the question said, whatever is open by now
     elif question.kind == "leave":
         screen.do(Exit())

@@ -9,7 +9,7 @@ from chat_client.common.local_commands import LOCAL, with_local
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.dialogs import Question
-from chat_client.tui.state.effects import Ask, Run, SetText
+from chat_client.tui.state.effects import Ask, PostMessage, Run, SetText
 from chat_client.tui.state.items import NoteItem
 from chat_client.tui.state.keys import DEEDS
 from chat_client.tui.state.replies import take_answer, take_refusal
@@ -234,6 +234,43 @@ def test_behind_a_key_what_was_to_be_opened_is_open_or_it_is_told_how(is_chosen:
         me.come()
         told = me.screen.flash.text if me.screen.flash else ""
         assert me.is_there or told.endswith("when you are done") or newer, name
+
+
+# ---- what is said of a text
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_the_question_about_a_text_says_what_the_opening_has_come_to(opening: str, is_asked: bool) -> None:
+    """Also if it was asked before that was known."""
+    chat, _, _ = OPENINGS[opening]
+    thing = "thread" if opening.startswith("/thread") else "chat"
+    cases: list[tuple[Callable[[Alice], None], str]] = [
+        (lambda me: None, f"opens {'a thread' if thing == 'thread' else 'another chat'}"),
+        (Alice.come, f"has not opened {'the thread' if thing == 'thread' else chat}"),
+        *((lambda me, error=error: me.fail(error), f"opened no {thing}") for error in ERRORS),
+    ]
+    for settle, words in cases:
+        me = Alice(opening)
+        me.screen.composer.text = "only for you"
+        if is_asked:
+            assert not submit(me.screen, "only for you")
+        settle(me)
+        assert is_asked or not submit(me.screen, "only for you")
+        assert me.screen.dialogs.question is not None
+        assert me.screen.dialogs.question.text == f"send this to #team? {me.opening.line} {words}"
+        answer_question(me.screen, True)
+        assert me.do(PostMessage) == [PostMessage("send", {"target": "#team", "text": "only for you"})]
+
+
+@pytest.mark.parametrize("line", ["/join some-code", "/history #ours"])
+def test_what_is_answered_and_opens_no_chat_is_not_said_to_open_one(line: str) -> None:
+    replies: dict[str, Reply] = {"join": Entering("#z", asked=True), "history": MessagesShown("#ours", 0)}
+    me = Alice(line)
+    assert not submit(me.screen, "for you") and me.screen.dialogs.question is not None
+    verb = line[1:].partition(" ")[0]
+    take_answer(me.screen, me.opening, verb, [], replies[verb], me.now)
+    assert me.screen.dialogs.question.text == f"send this to #team? {line} opened no chat"
 
 
 # ---- a day

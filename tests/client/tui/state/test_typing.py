@@ -463,7 +463,7 @@ def test_a_text_that_was_begun_before_the_answer_goes_nowhere_else_unasked(line:
     assert me.screen.chats.open_name == "main" and "when you are done" in me.text("bar")
     assert not submit(me.screen, "only for you")
     assert me.screen.dialogs.question is not None and not me.wanted(PostMessage)
-    assert me.screen.dialogs.question.text.startswith(f"send this to everyone? {line} opens ")
+    assert me.screen.dialogs.question.text.startswith(f"send this to everyone? {line} has not opened ")
     answer_question(me.screen, True)
     assert submit(me.screen, "again for all of you"), "once it has been asked"
     assert [post.arguments["target"] for post in me.wanted(PostMessage)] == ["main", "main"]

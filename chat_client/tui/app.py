@@ -255,7 +255,7 @@ class App:
         self._draw_soon()
 
     def _note_typed(self) -> None:
-        """After each change of the line, and after each action: the line tells nobody that it was emptied by one."""
+        """After each change of the line, each action and each effect: the line tells nobody that one has emptied it."""
         before, text = self._view.line.document.text_before_cursor, self._view.line.text
         is_changed = text != self.screen.composer.text
         self.screen.composer.text = text
@@ -314,6 +314,7 @@ class App:
                 self._sets_text = True  # a draft that comes back is not typed
                 line.reset()
                 line.insert_text(text)
+                self._note_typed()
                 self._sets_text = False
             case e.InsertText(text):
                 line.insert_text(text)

@@ -79,3 +79,17 @@ async def test_a_link_is_copied_where_there_is_no_desktop(
             app._carry_out()
             assert ("opened" if has_desktop else "copied") + " https://example.org/ü · 1 of 2" in str(app.screen.flash)
     assert opened == ["https://example.org/%C3%BC"] * 2 and copied == ["https://example.org/ü"]
+
+
+async def test_a_line_that_the_model_empties_hinders_nothing(
+    server: FakeServer, client: Client, tmp_path: Path
+) -> None:
+    chat, _ = await client.sign_in(server)
+    settings = Settings(downloads=tmp_path, data_dir=tmp_path, config_file=tmp_path / "config.toml")
+    with create_app_session(input=DummyInput(), output=DummyOutput()):
+        app = App(chat, settings)
+        app._view.line.insert_text("still for main")
+        assert app.screen.composer.text == "still for main"
+        app.screen.set_text("")
+        app._carry_out()
+    assert app._view.line.text == "" and app.screen.composer.text == ""

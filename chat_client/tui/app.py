@@ -351,6 +351,7 @@ class App:
         self._faults.watch(task)
 
     async def _edit(self, text: str) -> None:
+        self.screen.composer.is_in_editor = True
         try:
             from chat_client.common.editor import edited  # few open one, and each start would load it
 
@@ -358,6 +359,8 @@ class App:
                 self.screen.set_text(await edited(text, self._suspension.given_away()))
         except OSError as error:
             self.screen.tell("error", f"the editor: {error.strerror or error}")
+        finally:
+            self.screen.composer.is_in_editor = False
         self._show()
 
     def _show(self) -> None:

@@ -17,9 +17,10 @@ class ComposeTarget(Struct, frozen=True):
 
 class Composer(Struct):
     """`usage`: of the command that is being typed. `aside`: a text that comes back when the search that took its place
-    is done."""
+    is done. `is_in_editor`: what comes out of the user's editor takes the place of the text."""
 
     text: str = ""
     usage: str = ""
     target: ComposeTarget | None = None
     aside: str = ""
+    is_in_editor: bool = False

@@ -170,8 +170,8 @@ class ScreenState:
     def hindrance(self, why: Opening) -> str | None:
         """Why a late answer may not take another chat or view into sight: the user types on, or has gone to another
         chat. The answers to what was typed before it have led on the way to it."""
-        typed = why.typed if isinstance(why, ThreadRequest) else ""
-        if self.composer.text != typed or self.composer.target is not None or self.dialogs.is_open:
+        composer, typed = self.composer, why.typed if isinstance(why, ThreadRequest) else ""
+        if composer.text != typed or composer.target is not None or composer.is_in_editor or self.dialogs.is_open:
             return "you are typing"
         if self.is_choosing:
             return "you have chosen a message"

@@ -12,6 +12,9 @@ from chat_client.common.reading_log import ReadingLog
 from chat_client.settings import Settings
 from chat_client.tui.app import App
 from chat_client.tui.state import effects as e
+from chat_client.tui.state.replies import take_answer
+from chat_client.tui.state.requests import TypedRequest
+from chat_server.protocol.rooms import ChatCreated
 from tests.client.fake import FakeServer
 from tests.client.people import said
 from tests.client.sdk.played import Client, client, server
@@ -93,3 +96,28 @@ async def test_a_line_that_the_model_empties_hinders_nothing(
         app.screen.set_text("")
         app._carry_out()
     assert app._view.line.text == "" and app.screen.composer.text == ""
+
+
+async def test_a_late_answer_opens_nothing_while_the_line_is_in_the_editor(
+    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text from the editor takes the place of what stands in the line: a draft that came with a chat was lost."""
+
+    async def edited(text: str, given_away: object) -> str:
+        take_answer(app.screen, opening, "create_chat", [], ChatCreated("#z"), app.screen.now)
+        app._carry_out()
+        return "from the editor"
+
+    monkeypatch.setattr("chat_client.common.editor.edited", edited)
+    chat, _ = await client.sign_in(server)
+    settings = Settings(downloads=tmp_path, data_dir=tmp_path, config_file=tmp_path / "config.toml")
+    with create_app_session(input=DummyInput(), output=DummyOutput()):
+        app = App(chat, settings)
+        opening = TypedRequest("main", "/create_chat #z")
+        app.screen.chats.chat("#z").draft = "half a draft"
+        await app._edit("")
+        assert app._view.line.text == "from the editor" and app.screen.chats.open_name == "main"
+        assert app.screen.chats.chat("#z").draft == "half a draft"
+        app.screen.set_text("")
+        app._carry_out()
+        assert app.screen.hindrance(opening) is None

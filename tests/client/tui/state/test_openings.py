@@ -140,6 +140,7 @@ def _ask(me: Alice) -> None:
 HINDRANCES: dict[str, Callable[[Alice], None]] = {
     "typing": _type_on,
     "asked": _ask,
+    "in the editor": lambda me: setattr(me.screen.composer, "is_in_editor", True),
     "choosing": lambda me: message_actions.choose(me.screen, -1),
     "elsewhere": lambda me: navigation.open_chat(me.screen, "main"),
 }

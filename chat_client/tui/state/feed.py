@@ -203,12 +203,12 @@ class Feed:
         self.extend(messages)
 
     def begin(self, messages: Iterable[Message]) -> None:
-        """Hold the first stretch. What was answered before it has come stands behind it, in sight."""
-        answers = [item for item in self.items if isinstance(item, NoteItem) and item.dismissable]
+        """Hold the first stretch. What was answered or refused before it has come stands behind it, in sight."""
+        kept = [item for item in self.items if isinstance(item, UnsentItem) or _is_dismissable(item)]
         self.restart(messages)
-        for answer in answers:
+        for item in kept:
             place = self._place_behind()
-            self.items.append(replace(answer, place=place))
+            self.items.append(replace(item, place=place))
             self.reveal_place(place, "top")
 
     def add_note(

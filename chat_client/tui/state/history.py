@@ -156,7 +156,7 @@ def take_page(screen: ScreenState, request: HistoryRequest, messages: Sequence[M
             feed.drop_oldest()
         if not more:
             _reach_end(screen, chat)
-    if request.side == "unread" and chat is screen.chats.open:
+    if request.side == "unread" and chat is screen.chats.open and not feed.ends_with_answer:
         _show_first_unread(screen, chat, request.id)
 
 
@@ -164,7 +164,7 @@ def _settle_in_middle(chat: ChatState, request: HistoryRequest) -> None:
     feed = chat.feed
     chat.loaded = True
     if feed.items:
-        feed.settle(Anchor(feed.items[-1].place))
+        feed.anchor = Anchor(feed.items[-1].place)
     if request.side == "around" and request.id is not None and request.id in feed.messages:
         feed.selected = request.id
         feed.reveal(request.id, "middle")

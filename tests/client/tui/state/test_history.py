@@ -1,5 +1,6 @@
 import pytest
 
+from chat_client.common.local_commands import with_local
 from chat_client.sdk.errors import Disconnected, Refused
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ask
@@ -8,6 +9,7 @@ from chat_client.tui.state.replies import take_answer, take_refusal
 from chat_client.tui.state.requests import HistoryRequest
 from chat_client.tui.state.terminal_events import tick
 from chat_client.tui.state.typing import submit
+from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import MessagesShown
 from chat_server.protocol.rooms import (
     ChatInfo,
@@ -52,15 +54,34 @@ def test_the_first_unread_message_that_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize("unread", [0, 1, 200])
-def test_what_is_answered_while_the_first_page_is_on_its_way_stands_behind_it(unread: int) -> None:
+def test_what_is_answered_while_the_first_page_is_on_its_way_stands_behind_it_in_sight(unread: int) -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 1, unread, muted=False))
     me.load(said(1))
+    me.screen.session.commands = with_local(command_forms())
     navigation.open_chat(me.screen, "#team")
+    submit(me.screen, "/help goto")
     submit(me.screen, "/waiting")
     me.load(*(said(id) for id in range(1, 101)), chat="#team")
-    if unread:  # the first unread message is in sight
-        me.screen.feed.follow_end()
-    assert me.rows()[-1].strip() == "✓ nothing waits to be sent"
+    rows = [row.strip() for row in me.rows()]
+    assert rows[-4].startswith("· /goto") and rows[-1] == "✓ nothing waits to be sent"
+
+
+@pytest.mark.parametrize("unread", [0, 1, 200])
+def test_an_answer_that_is_longer_than_the_screen_stays_at_its_beginning(unread: int) -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 1, unread, muted=False), rows=20)
+    me.screen.session.commands = with_local(command_forms())
+    me.load(said(1))
+    navigation.open_chat(me.screen, "#team")
+    submit(me.screen, "/help")
+    me.load(*(said(id) for id in range(1, 101)), chat="#team")
+    assert me.rows()[0].strip().startswith("✓ /help")
+
+
+def test_a_message_that_is_refused_before_the_first_page_has_come_is_not_lost() -> None:
+    me = Me()
+    me.screen.feed.add_refused("k", "a long text", said(5).at, "too_large: no", None)
+    me.load(*(said(id) for id in range(1, 10)))
+    assert "a long text" in me.text() and me.screen.feed.has_refused
 
 
 def test_what_is_said_while_the_page_is_on_its_way_is_not_lost() -> None:

@@ -404,8 +404,10 @@ def offer_command(screen: ScreenState, command: str, text: str) -> None:
 
 def leave(screen: ScreenState) -> None:
     """Leave at once, unless something would be lost."""
-    unsent = len(screen.unsent)
+    unsent, waiting = len(screen.unsent), len(screen.behind)
     lost = [f"{unsent} not sent yet"] if unsent else []
+    if waiting:
+        lost.append(f"{waiting} command{'' if waiting == 1 else 's'} not done yet")
     if screen.transfers:
         lost.append("a file is on its way")
     if lost:

@@ -44,9 +44,14 @@ def submit(screen: ScreenState, line: str) -> bool:
     """Carry out what the line asks for; whether it was taken: if not, it stays in the input."""
     if line.strip() and (target := screen.composer.target) is not None:
         return _compose(screen, target, line)
-    if screen.opening is not None and _waits(line):
-        screen.behind.append((screen.opening, line))
-        return True
+    if _waits(line):
+        if screen.opening is not None:
+            screen.behind.append((screen.opening, line))
+            return True
+        if screen.doubt:
+            _leave_in_line(screen, line, screen.doubt)
+            screen.doubt = ""
+            return False
     # A command that was meant for another chat does not take the one that stands there now.
     return _carry_out(screen, line, "" if _doubt(screen) else screen.chats.open_name)
 
@@ -70,11 +75,15 @@ def go_on(screen: ScreenState, why: Opening, outcome: str) -> None:
         elif is_free:
             is_free = False
             screen.set_text(line)
-            screen.tell("info", f"{outcome}: Enter does this in {safe(screen.chats.open_name)}", 10.0, line)
+            _leave_in_line(screen, line, outcome)
         else:
             note(screen, screen.chats.open_name, "error", f"{outcome}; not done: {safe(line)}")
     # Where they have led is on the way to what was typed behind them.
     screen.opening, screen.doubt, screen.moves = before
+
+
+def _leave_in_line(screen: ScreenState, line: str, doubt: str) -> None:
+    screen.tell("info", f"{doubt}: Enter does this in {safe(screen.chats.open_name)}", 10.0, line)
 
 
 def _carry_out(screen: ScreenState, line: str, open_chat: str) -> bool:

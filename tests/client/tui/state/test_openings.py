@@ -10,7 +10,7 @@ from chat_client.sdk.errors import ChatError, Disconnected, Refused
 from chat_client.tui.render.frame import frame
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.dialogs import Question
-from chat_client.tui.state.effects import Ask, PostMessage, Run, SetText
+from chat_client.tui.state.effects import Ask, Exit, PostMessage, Run, SetText
 from chat_client.tui.state.items import NoteItem
 from chat_client.tui.state.keys import DEEDS
 from chat_client.tui.state.replies import take_answer, take_refusal
@@ -175,6 +175,33 @@ def test_where_nothing_is_opened_and_the_line_is_not_free_one_note_says_what_was
         assert me.screen.composer.text == typed
         (told,) = [each for each in me.notes if line in each]
         assert told.startswith(me.opening.line) and told.endswith(f"; not done: {line}")
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_a_command_that_was_begun_before_the_answer_is_done_in_the_chat_before_only_if_that_is_meant(
+    opening: str,
+) -> None:
+    for line in WAITING:
+        me = Alice(opening)
+        me.screen.composer.text = line[:2]
+        me.come()
+        me.screen.composer.text = line
+        before = dict(me.screen.chats.pins), list(me.effects), me.notes
+        assert not submit(me.screen, line), line
+        me.do()
+        assert "has not opened" in me.text("bar") and "Enter does this in #team" in me.text("bar")
+        assert (dict(me.screen.chats.pins), me.effects, me.notes) == before and me.screen.chats.open_name == "#team"
+        assert submit(me.screen, line), "it is asked once"
+
+
+@pytest.mark.parametrize("line", ["/send_file #ours a.txt", "/pin"])
+def test_who_leaves_is_told_of_commands_that_wait(line: str) -> None:
+    me = Alice("/join #z")
+    assert submit(me.screen, line) and submit(me.screen, "/quit")
+    assert me.screen.dialogs.question is not None and not me.do(Exit)
+    assert me.screen.dialogs.question.text == "1 command not done yet: leave anyway?"
+    answer_question(me.screen, True)
+    assert me.do(Exit)
 
 
 def test_of_several_commands_that_are_not_done_none_is_lost() -> None:

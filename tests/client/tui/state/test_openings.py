@@ -100,6 +100,10 @@ class Alice(Me):
         return self.screen.chats.open_name == OPENINGS[self.line][0] and is_right
 
     @property
+    def told(self) -> str:
+        return self.screen.told.text if self.screen.told else ""
+
+    @property
     def notes(self) -> list[str]:
         return [item.text for item in self.screen.chats.open.feed.items if isinstance(item, NoteItem)]
 
@@ -154,7 +158,7 @@ def test_behind_what_opens_nothing_a_local_command_stands_in_the_line_again(line
     assert submit(me.screen, line)
     me.fail(ERRORS[0])
     assert me.screen.composer.text == line and not any(line in each for each in me.notes)
-    assert f"{me.opening.line} opened no" in me.text("bar") and "Enter does this in #team" in me.text("bar")
+    assert me.told.startswith(f"{me.opening.line} opened no ") and me.told.endswith(": Enter does this in #team")
     before = me.seen()
     assert submit(me.screen, line)
     assert me.seen() != before, "it waits for nothing any more"
@@ -189,7 +193,7 @@ def test_a_command_that_was_begun_before_the_answer_is_done_in_the_chat_before_o
         before = dict(me.screen.chats.pins), list(me.effects), me.notes
         assert not submit(me.screen, line), line
         me.do()
-        assert "has not opened" in me.text("bar") and "Enter does this in #team" in me.text("bar")
+        assert "has not opened" in me.told and me.told.endswith(": Enter does this in #team")
         assert (dict(me.screen.chats.pins), me.effects, me.notes) == before and me.screen.chats.open_name == "#team"
         assert submit(me.screen, line), "it is asked once"
 
@@ -266,8 +270,7 @@ def test_behind_a_key_what_was_to_be_opened_is_open_or_it_is_told_how(is_chosen:
         deed(me.screen, "")
         newer = [each.why for each in me.do(Ask) if isinstance(each.why, ThreadRequest)]
         me.come()
-        told = me.screen.flash.text if me.screen.flash else ""
-        assert me.is_there or told.endswith("when you are done") or newer, name
+        assert me.is_there or me.told.endswith("when you are done") or newer, name
 
 
 # ---- what is said of a text

@@ -5,7 +5,7 @@ from chat_server.protocol.people import BlockList, BlockSet, BlockUser, ListBloc
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import Place, find_user, unknown_user_refusal
 from chat_server.rules.registry import reading, rule
-from chat_server.store import accounts, blocks, chats, rooms
+from chat_server.store import accounts, blocks, rooms
 from chat_server.store.accounts import User
 
 # One user may block so many others.
@@ -34,15 +34,9 @@ def find_mentioned(context: Context, author: User, chat_id: int, named: tuple[st
 
     Return None if it names no user at all. An empty list means that it names some, none of whom it mentions.
     """
-    found = [user for folded in named if (user := accounts.by_name(context.db, folded)) is not None]
-    if not found:
-        return None
-    return [
-        user.name
-        for user in found
-        if chats.find_membership(context.db, user.id, chat_id) is not None
-        and not blocks.has_blocked(context.db, user.id, author.id)
-    ]
+    found = [blocks.find_named(context.db, folded, chat_id, author.id) for folded in named]
+    users = [user for user in found if user is not None]
+    return [name for name, is_called in users if is_called] if users else None
 
 
 @rule(BlockUser)

@@ -1,6 +1,11 @@
+import re
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
+from chat_server.protocol import mentions
 from chat_server.protocol.mentions import MENTIONS_MAX, find_mentions
 from chat_server.protocol.messages import Comment, Edit, Send, SendAll, SendDelayed
 from chat_server.protocol.names import fold
@@ -38,6 +43,18 @@ def test_no_more_than_so_many() -> None:
 def test_a_name_is_found_whatever_stands_around_it(name: str, text: str) -> None:
     assert find_mentions(f"@{name} {text}")[0] == fold(name)
     assert len(find_mentions(text)) <= MENTIONS_MAX
+
+
+@given(st.text("@aA.-_é \n", max_size=60))
+def test_a_name_is_what_begins_a_word_up_to_what_names_do_not_have(text: str) -> None:
+    words = [match[1].rstrip("._-") for match in re.finditer(r"(?<![\w.@-])@([\w.-]+)", text)]
+    assert find_mentions(text) == tuple(dict.fromkeys(fold(word) for word in words if word))[:MENTIONS_MAX]
+
+
+def test_a_name_is_folded_once_however_often_it_is_written() -> None:
+    with patch.object(mentions, "fold", wraps=fold) as folding:
+        assert find_mentions("@bob @BOB! " * 500 + "@carol") == ("bob", "carol")
+    assert folding.call_count == 3
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,23 @@ def test_who_is_mentioned(chat: Chat) -> None:
     assert mentions(chat, "alice", id_of_sent(chat, "alice", "/send_all hi")) is None
 
 
+def test_a_name_costs_one_look_at_the_store(chat: Chat) -> None:
+    asked: list[str] = []
+
+    def note(cursor: object, sql: str, bindings: object) -> bool:
+        asked.append(sql)
+        return True
+
+    def count(text: str) -> int:
+        asked.clear()
+        chat.say("alice", f"/send_all {text}")
+        return sum(sql.startswith("SELECT") for sql in asked)
+
+    chat.executor._db.connection.exec_trace = note
+    count("hi")  # from here on alice is in the cache
+    assert count("@bob @carol @alice @nobody") == count("nobody") + 4
+
+
 def test_only_readers_of_a_message_are_mentioned(chat: Chat) -> None:
     assert mentions(chat, "bob", id_of_sent(chat, "alice", "/send bob @carol @bob @alice")) == ["bob", "alice"]
     assert mentions(chat, "bob", id_of_sent(chat, "alice", "/send bob @carol @nobody")) == []

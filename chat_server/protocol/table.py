@@ -7,6 +7,7 @@ them from the other fields. A class whose row has no help, group or example does
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TypeVar, get_args
 
 from msgspec import NODEFAULT
@@ -19,6 +20,10 @@ VERBS: dict[str, Spec] = {}  # the aliases too
 GROUPS = ("Start", "Write", "Read", "Chats", "People", "Connection", "Operators")
 # The commands of the administrator alone, over the control socket.
 CONTROL: dict[str, Spec] = {}
+
+# How much alike a verb and what was written must be, from 0 to 1; and what verbs consist of.
+_CLOSE = 0.65
+_LETTERS = frozenset("_abcdefghijklmnopqrstuvwxyz")
 
 _C = TypeVar("_C", bound=type[Command])
 
@@ -87,6 +92,7 @@ def command(
 
 def _enter(spec: Spec) -> None:
     assert spec.group in GROUPS and spec.help and spec.example, spec.verb
+    assert _LETTERS.issuperset("".join((spec.verb, *spec.aliases))), spec.verb
     if spec.who == "machine":
         CONTROL[spec.verb] = spec
         return
@@ -141,9 +147,34 @@ def _arguments(
 
 
 def nearest(verb: str, verbs: Mapping[str, Spec] = VERBS) -> str | None:
-    """Return the verb that was probably meant, but never one that hangs up, or that no list has."""
-    from difflib import get_close_matches  # 1 ms of a start that makes no typing error
+    """Return the verb that was probably meant, but never one that hangs up, or that no list has.
 
-    candidates = [name for name, spec in verbs.items() if not (spec.hangs_up or spec.unlisted)]
-    close = get_close_matches(verb[:64], candidates, n=1, cutoff=0.65)
-    return close[0] if close else None
+    It is the one that `difflib.get_close_matches` finds. That compares far more verbs letter by letter than can be it:
+    140 to 490 µs of the loop for each line, and the lines are a stranger's. Few have enough letters in common.
+    """
+    from difflib import SequenceMatcher  # 1 ms of a start that makes no typing error
+
+    verb = verb[:64]
+    letters, length = _letters(verb), len(verb)
+    likely = []
+    for name, spec in verbs.items():
+        at_most = 2 * (letters & _letters_of(name)).bit_count() / (length + len(name))
+        if at_most >= _CLOSE and not (spec.hangs_up or spec.unlisted):
+            likely.append((at_most, name))
+    best = _CLOSE, ""
+    for at_most, name in sorted(likely, reverse=True):
+        if at_most < best[0]:
+            break
+        best = max(best, (SequenceMatcher(None, name, verb).ratio(), name))
+    return best[1] or None
+
+
+def _letters(word: str) -> int:
+    """How often a word has each letter, in bits: eight for each letter, of which the first so many are set."""
+    letters = 0
+    for char in _LETTERS.intersection(word):
+        letters |= ((1 << min(word.count(char), 8)) - 1) << 8 * (ord(char) - ord("_"))
+    return letters
+
+
+_letters_of = cache(_letters)  # of the verbs of the table

@@ -1,9 +1,14 @@
+import difflib
+from unittest.mock import patch
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chat_server.protocol.arguments import Id, Key, Reason, Text
 from chat_server.protocol.base import Command
 from chat_server.protocol.connection import Pong
-from chat_server.protocol.table import TABLE, VERBS, command
+from chat_server.protocol.table import TABLE, VERBS, command, nearest
 
 
 @pytest.mark.parametrize(("group", "help", "example"), [("Start", "", "/x"), ("Start", "x", ""), ("None", "x", "/x")])
@@ -52,3 +57,24 @@ def test_a_row_is_made_of_the_fields_of_its_class() -> None:
     assert list(spec.pairs) == ["after"]
     assert [argument.name for argument in spec.arguments if argument.json_only] == ["key"]
     assert [argument.required for argument in spec.arguments] == [True, True, False, False, False]
+
+
+parts = st.sampled_from(sorted(VERBS)).flatmap(lambda verb: st.tuples(st.integers(0, 8), st.integers(0, 14)).map(
+    lambda cut: verb[cut[0] : cut[1]]))  # fmt: skip
+mistyped = st.lists(parts | st.text("eaist_-é", max_size=3), max_size=4).map("".join)
+
+
+@given(mistyped | st.text(max_size=80))
+def test_the_nearest_verb_is_the_one_that_difflib_finds(verb: str) -> None:
+    offered = [name for name, spec in VERBS.items() if not (spec.hangs_up or spec.unlisted)]
+    close = difflib.get_close_matches(verb[:64], offered, n=1, cutoff=0.65)
+    assert nearest(verb) == (close[0] if close else None)
+
+
+@pytest.mark.parametrize(
+    ("verb", "meant", "compared"), [("foo", None, 0), ("sendall", "send_all", 1), ("x" * 99, None, 0)]
+)
+def test_few_verbs_are_compared_with_what_was_written(verb: str, meant: str | None, compared: int) -> None:
+    with patch("difflib.SequenceMatcher", wraps=difflib.SequenceMatcher) as comparing:
+        assert nearest(verb) == meant
+    assert comparing.call_count == compared

@@ -279,18 +279,22 @@ class Outbox:
                 self._paced = None
                 paced.done(True)
 
-    def take_page(self, missed: MissedMessages, page: Sequence[Stretch] | None) -> None:
-        """A page of what was asked for, None after the last."""
+    def take_page(self, missed: MissedMessages, page: Sequence[Stretch]) -> None:
+        """A page of what was asked for."""
         catch_up = self._catch_up
         if catch_up is None or catch_up.missed is not missed:
             # It signed out, or was closed, while the page was read.
             return
-        if page is None:
+        self.write_paced(self._lines_of(catch_up, page), lambda written: self._read_on(catch_up) if written else None)
+
+    def _read_on(self, catch_up: CatchUp) -> None:
+        missed = catch_up.missed
+        assert missed is not None
+        if missed.is_read:
             catch_up.finish_reading()
             self.catch_up()
         else:
-            lines = self._lines_of(catch_up, page)
-            self.write_paced(lines, lambda written: self._owner.read_page(missed) if written else None)
+            self._owner.read_page(missed)
 
     def _lines_of(self, catch_up: CatchUp, page: Sequence[Stretch]) -> Iterator[bytes]:
         now, format = self._feed.now(), self.format

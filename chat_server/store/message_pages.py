@@ -46,7 +46,7 @@ class Range(Struct):
         return not self.name.startswith("@")
 
 
-def load_new(db: Database, ranges: Iterable[Range], *, not_by: int = 0) -> Iterator[list[Stretch]]:
+def load_new(db: Database, ranges: Iterable[Range], *, not_by: int = 0) -> "Pages":
     """Load pages of the messages of all these chats by id, in their newest state, except for those of one author."""
 
     def shared(each: Range) -> Iterator[Stretch]:
@@ -56,15 +56,15 @@ def load_new(db: Database, ranges: Iterable[Range], *, not_by: int = 0) -> Itera
             else:
                 yield stretch
 
-    return _Pages(db, ranges, _BY_ID, (not_by,), own=(_NEW,), beside=(), shared=shared).load()
+    return Pages(db, ranges, _BY_ID, (not_by,), own=(_NEW,), beside=(), shared=shared)
 
 
-def load_changed(db: Database, ranges: Iterable[Range]) -> Iterator[list[Stretch]]:
+def load_changed(db: Database, ranges: Iterable[Range]) -> "Pages":
     """Load pages of the messages that changed in these ranges of seq, sorted by seq, as people are told of them."""
-    return _Pages(db, ranges, _BY_SEQ, (), own=(_CHANGED_BY_PEOPLE,)).load()
+    return Pages(db, ranges, _BY_SEQ, (), own=(_CHANGED_BY_PEOPLE,))
 
 
-def load_new_and_changed(db: Database, ranges: Iterable[Range]) -> Iterator[list[Stretch]]:
+def load_new_and_changed(db: Database, ranges: Iterable[Range]) -> "Pages":
     """Load pages of all messages that are new or changed in these ranges of seq, sorted by seq, for programs."""
 
     def shared(each: Range) -> Iterator[Stretch]:
@@ -74,10 +74,10 @@ def load_new_and_changed(db: Database, ranges: Iterable[Range]) -> Iterator[list
             else:
                 yield stretch
 
-    return _Pages(db, ranges, _BY_SEQ, (), own=(_UNCHANGED, _CHANGED), beside=(_CHANGED,), shared=shared).load()
+    return Pages(db, ranges, _BY_SEQ, (), own=(_UNCHANGED, _CHANGED), beside=(_CHANGED,), shared=shared)
 
 
-class _Pages:
+class Pages(Iterator[list[Stretch]]):
     """Pages of what is in some ranges.
 
     It is read by the statements `own`. What is shared comes from `shared`, and by the statements `beside`.
@@ -108,12 +108,18 @@ class _Pages:
     def _rows(self, sql: str, each: Range) -> Iterator[Row]:
         return iter(self._db.rows(sql, (each.chat_id, each.after, each.up_to, *self._bindings)))
 
-    def load(self) -> Iterator[list[Stretch]]:
-        while self._ranges:
-            if page := self._next():
-                yield page
+    @property
+    def has_more(self) -> bool:
+        """Whether there may be another page."""
+        return bool(self._ranges)
 
-    def _next(self) -> list[Stretch]:
+    def __next__(self) -> list[Stretch]:
+        while self._ranges:
+            if page := self._load():
+                return page
+        raise StopIteration
+
+    def _load(self) -> list[Stretch]:
         """Load one page. All statements end with it, so that no snapshot is held between two pages."""
         page: list[Stretch] = []
         count = chars = 0

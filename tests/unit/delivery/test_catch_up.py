@@ -335,10 +335,12 @@ class Reader(RuleBasedStateMachine):
             page = self.page(missed, phase, after)
         if page:
             self.read[missed] = phase, page[-1].id if missed.by_id and phase == 0 else page[-1].seq
+            phase, after = self.read[missed]
         shown = [each for each in page if phase == 0 or each.id <= missed.start]
-        if not page:
+        missed.is_read = not self.page(missed, phase, after) and (phase == 1 or not missed.by_id)
+        if missed.is_read:
             missed.store_seq = self.seq
-        self.outbox.take_page(missed, stretches(shown) if page else None)
+        self.outbox.take_page(missed, stretches(shown) if shown else [])
 
     def page(self, missed: MissedMessages, phase: int, after: int) -> list[Message]:
         newest = [message(*state) for state in self.stored.items()]
@@ -458,7 +460,6 @@ def test_a_page_that_comes_after_signing_out_is_nobodys() -> None:
     first, second = machine.asked
     machine.outbox.take_page(first, stretches([message(1)]))
     assert machine.transport.lines == []
+    second.is_read = True
     machine.outbox.take_page(second, stretches([message(1)]))
-    assert len(machine.transport.lines) == 1
-    machine.outbox.take_page(second, None)
-    assert machine.outbox.live
+    assert len(machine.transport.lines) == 1 and machine.outbox.live

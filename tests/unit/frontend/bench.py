@@ -79,7 +79,6 @@ class Bench:
         self.delivered = 0
         self.write_bytes_max = BLOCK_BYTES_MAX
         self.messages: list[Message] = []  # of the others
-        self._read: list[MissedMessages] = []
         allowances = Allowances(rate, burst)
         self.outbox = Outbox(self, self._send, self)
         self.pipeline = Pipeline(
@@ -183,14 +182,9 @@ class Bench:
         """What the outbox asked of the store is there."""
         assert self.missed is not None
         missed, self.missed = self.missed, None
-        self.outbox.take_page(missed, self._missed_page(missed))
-
-    def _missed_page(self, missed: MissedMessages) -> list[Stretch] | None:
         page = [each for each in self.messages if missed.start < each.seq <= missed.stop]
-        if not page or missed in self._read:
-            return None
-        self._read.append(missed)
-        return [Stretch(page, [each.seq for each in page], [0] * len(page))]
+        missed.is_read = True
+        self.outbox.take_page(missed, [Stretch(page, [each.seq for each in page], [0] * len(page))] if page else [])
 
     def block(self) -> None:
         self.stuck = True

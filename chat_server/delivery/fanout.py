@@ -167,12 +167,16 @@ class FanOut:
     ) -> None:
         if outbox.live:
             format = outbox.format
-            data = batch.rendering.data_for(batch.audience(outbox), format, replies)
+            # The reply to a command that read first is the end of its answer, and what is pushed follows that.
+            placed = [(index, b"") for index, _ in replies] if outbox.holding else replies
+            data = batch.rendering.data_for(batch.audience(outbox), format, placed)
             own = chain.from_iterable(map(own_states, [outcome for _, outcome in outcomes]))
-            if len(data) <= self.write_bytes_max and not outbox.may_lack(own, batch.before):
+            if len(data) > self.write_bytes_max or outbox.may_lack(own, batch.before):
+                self._leave_to_store(outbox, batch, {index for index, _ in outcomes})
+            else:
                 self._live[format].write(outbox, data)
-                return
-            self._leave_to_store(outbox, batch, {index for index, _ in outcomes})
+                if not outbox.holding:
+                    return
         for (_, outcome), (_, data) in zip(outcomes, replies, strict=True):
             outbox.reply_as_of(outcome.seq, data, own_states(outcome))
 

@@ -69,7 +69,7 @@ class LiveOutboxes:
             if self._due_bytes > DUE_BYTES_MAX:
                 self.flush()
         else:
-            outbox.write(data)
+            outbox.send(data)
 
     def write_to_others(self, data: bytes, done: Collection[Outbox]) -> None:
         """Write what all receive of a batch, but for those that are `done` with it: as `write` does."""

@@ -1,11 +1,13 @@
 """The outbox: what one connection is sent, in which order, and how fast; it does no I/O.
 
-An outbox is *live* when everything that was delivered so far has been written to it: then each new batch is written as
-it comes. It is not live before its user has signed in, while a command returns lines, and after it was read too slowly.
-Then batches pass it by, and it catches up from the store in pages, as fast as its reader takes them, until it has come
-as far as the last batch. That one mechanism serves all of these cases.
+An outbox is *live* when it is written each new batch as it comes. It is not live before its user has signed in, and
+after it was read too slowly. Then batches pass it by, and it catches up from the store in pages, as fast as its reader
+takes them, until it has come as far as the last batch. That one mechanism serves all of these cases.
 
-MUST NOT reorder; MUST NOT hold more than `outbox_bytes_max` for a reader who does not read; MUST NOT block.
+While a command is answered, what is pushed waits: here as far as it is little (`_Meanwhile`), and then in the store.
+
+MUST NOT reorder; MUST NOT hold more than `outbox_bytes_max` for a reader who does not read, besides what waited for the
+reply to a command; MUST NOT block.
 """
 
 import logging
@@ -17,10 +19,14 @@ from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.shown_states import OwnState, ShownStates
 from chat_server.protocol.base import Event
 from chat_server.protocol.formats import TEXT, Format
+from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.store.stretches import Stretch
 
 log = logging.getLogger("chat.delivery")
+
+# Of what a connection may be written at once, a live one keeps so much while a command is answered: one part of this.
+MEANWHILE_PART = 4
 
 
 class Feed(Protocol):
@@ -93,9 +99,31 @@ class _PacedLines:
         return self.lines is None and not self.waiting
 
 
+class _Meanwhile:
+    """What is pushed to a live connection while a command is answered: it goes out behind the reply.
+
+    An answer is of the store, and of who was online, at a moment after the command began. So it is never older than
+    what was pushed before, and what is pushed behind it is in it already or is newer. Pushed before it, a `joined` from
+    behind that moment would be followed by a list without the one who joined.
+
+    When all of this was left to the store, beside a busy `main` the next batch came before each page did: 1,500 /who
+    among 500 messages to 400 people read 18,718 pages before their connections were live again, 1,280 µs a line instead
+    of 225.
+    """
+
+    __slots__ = ("data", "gone", "position", "size")
+
+    def __init__(self, position: int) -> None:
+        self.position = position  # that of the connection when the command began
+        self.data: list[bytes] = []  # mostly shared with all others who are pushed the same
+        self.size = 0
+        # Private chats that the user left meanwhile: the command shows nothing of them that it read before.
+        self.gone: set[str] = set()
+
+
 class Outbox:
     __slots__ = (
-        "_catch_up", "_feed", "_owner", "_paced", "_shown",
+        "_catch_up", "_feed", "_meanwhile", "_owner", "_paced", "_send", "_shown",
         "closed", "descriptor", "format", "holding", "live", "paused", "presence", "send", "user_id",
         "watches_typing",
     )  # fmt: skip
@@ -104,7 +132,9 @@ class Outbox:
         """`send` writes to the transport, without any other work: it is called for each receiver of each batch."""
         self._feed = feed
         self._owner = owner
-        self.send = send  # for one that is live, whose connection is open
+        self._send = send
+        # For what is pushed to one that is live, whose connection is open: to the transport, or behind a reply.
+        self.send = send
         self.format: Format = TEXT
         self.user_id = 0
         self.presence = True
@@ -113,7 +143,8 @@ class Outbox:
         self.descriptor = -1  # its socket, while it is live and nothing waits to be sent (see `live_outboxes`)
         self.paused = False  # the transport holds enough
         self.closed = False
-        self.holding = False  # a command is returning lines
+        self.holding = False  # a command is being answered
+        self._meanwhile: _Meanwhile | None = None
         # While a user's connection is not live.
         self._catch_up: CatchUp | None = None
         # Once it is live: what it may lack of what it read from a store that was ahead of the last batch.
@@ -123,6 +154,8 @@ class Outbox:
     @property
     def position(self) -> int:
         """Every message and change with a seq up to this has been written."""
+        if self._meanwhile is not None:
+            return self._meanwhile.position
         return self._feed.delivered if self._catch_up is None else self._catch_up.position
 
     @property
@@ -131,21 +164,21 @@ class Outbox:
         return self._catch_up is None
 
     def write(self, data: bytes) -> None:
-        """Write now. What is written while live MUST be the batch that is being delivered, or a reply."""
+        """Write a reply, or what comes with one, now."""
         if data and not self.closed:
             if self.descriptor >= 0:
                 self._feed.queue(self)
             self._end_line()
-            self.send(data)
+            self._send(data)
 
     def _end_line(self) -> None:
         """A long line is written in pieces: what is not of it, such as the last words of a connection, comes behind."""
         if self._paced is not None and (rest := self._paced.rest_of_line()):
-            self.send(rest)
+            self._send(rest)
 
     def find_descriptor(self) -> int:
-        """See `Transport.find_descriptor`."""
-        return self._owner.find_descriptor()
+        """See `Transport.find_descriptor`; none while what is pushed waits."""
+        return -1 if self._meanwhile is not None else self._owner.find_descriptor()
 
     # ---- becoming live and not
 
@@ -158,6 +191,7 @@ class Outbox:
 
     def detach(self) -> None:
         """The connection is nobody's any more: only what was asked over it is still answered."""
+        self._write_meanwhile()
         self._leave(self._feed.delivered)
         if (catch_up := self._catch_up) is not None:
             self._catch_up = None
@@ -169,14 +203,42 @@ class Outbox:
         self.holding = False
 
     def hold(self) -> None:
-        """A command is going to return lines: what is pushed waits in the store."""
+        """A command is going to be answered: what is pushed waits."""
         self.holding = True
-        self._leave(self._feed.delivered)
+        if self.live and self._meanwhile is None:
+            if self.descriptor >= 0:
+                self._feed.queue(self)
+            self._meanwhile = _Meanwhile(self._feed.delivered)
+            self.send = self._push_later
+
+    def _push_later(self, data: bytes) -> None:
+        meanwhile = self._meanwhile
+        assert meanwhile is not None
+        meanwhile.data.append(data)
+        meanwhile.size += len(data)
+        if meanwhile.size > self._feed.write_bytes_max // MEANWHILE_PART:
+            # What follows this batch is left to the store.
+            self._leave(self._feed.delivered)
 
     def release(self) -> None:
-        """The command has returned its lines."""
+        """The command has been answered."""
         self.holding = False
-        self.catch_up()
+        meanwhile = self._end_meanwhile()
+        if meanwhile is not None and meanwhile.data:
+            self.write_paced(meanwhile.data, lambda written: self.catch_up() if written else None)
+        else:
+            self.catch_up()
+
+    def _end_meanwhile(self) -> _Meanwhile | None:
+        meanwhile, self._meanwhile = self._meanwhile, None
+        self.send = self._send
+        return meanwhile
+
+    def _write_meanwhile(self) -> None:
+        """Write what waits for a reply, which it may not get any more."""
+        meanwhile = self._end_meanwhile()
+        if meanwhile is not None:
+            self.write(b"".join(meanwhile.data))
 
     def set_format(self, format: Format) -> None:
         self._leave(self._feed.delivered)
@@ -243,6 +305,7 @@ class Outbox:
 
     def close(self) -> None:
         """The connection is gone or going."""
+        self._end_meanwhile()
         self._leave(self._feed.delivered)
         self.closed = True
         self._catch_up = None
@@ -269,7 +332,7 @@ class Outbox:
         while paced is not None and paced is self._paced and not self.paused:
             try:
                 if data := paced.take(self._feed.write_bytes_max):
-                    self.send(data)
+                    self._send(data)
             except Exception:
                 log.exception("a line for user %d could not be made: this is a bug", self.user_id)
                 self._paced = None
@@ -331,7 +394,8 @@ class Outbox:
             self._catch_up.add_late_reply(seq, data, own)
 
     def write_at_end(self, data: bytes) -> None:
-        """Write what a connection ends with: replies that still wait for their place go before it."""
+        """Write what a connection ends with: what still waits for its place, and replies that do, go before it."""
+        self._write_meanwhile()
         if self._catch_up is not None:
             self._catch_up.write_late_replies(self.write)
         self.write(data)
@@ -343,6 +407,11 @@ class Outbox:
 
     def move(self, chat: str, *, came: bool) -> None:
         """The user came into a private chat or left it."""
+        if self._meanwhile is not None:
+            if came:
+                self._meanwhile.gone.discard(chat)
+            else:
+                self._meanwhile.gone.add(chat)
         if self._catch_up is None:
             return
         if came:
@@ -365,6 +434,8 @@ class Outbox:
                     yield lines if label is None else format.label_lines(lines, label)
 
     def may_show(self, event: Event) -> bool:
+        if self._meanwhile is not None and isinstance(event, Message) and event.chat in self._meanwhile.gone:
+            return False
         return self._catch_up is None or self._catch_up.may_show(event)
 
     def note_shown(self, page: Sequence[Event | Stretch], up_to: int) -> None:

@@ -74,4 +74,5 @@ class TypingSignals:
         ]
         outboxes = [connection.outbox for user_id in readers for connection in self._connections.of_user(user_id)]
         event = Typing(signal.chat, signal.user, signal.typing)
-        self._tell_live([outbox for outbox in outboxes if outbox.watches_typing], event)
+        # Behind the reply to a command that takes long it would tell of who has stopped since.
+        self._tell_live([outbox for outbox in outboxes if outbox.watches_typing and not outbox.holding], event)

@@ -449,6 +449,7 @@ class Pipeline:
             self._end_exclusive()
 
     def _read(self, exclusive: Exclusive, query: Any) -> None:
+        # Also for a reply without lines: see `_Meanwhile` in `delivery/outbox.py`.
         self.outbox.hold()
         exclusive.query = query
         exclusive.up_to = self.outbox.position
@@ -538,6 +539,9 @@ class Pipeline:
         """Move the read markers of a text session: a person who types has read what stands above."""
         outbox = self.outbox
         if not (outbox.live and outbox.format.activity_marks_read and outbox.position > self._marked):
+            return
+        if outbox.holding:
+            # What is pushed while a command is answered has not been written yet.
             return
         if self.user_id and self.port.is_all_taken():
             self._marked = outbox.position

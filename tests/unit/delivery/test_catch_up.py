@@ -309,7 +309,7 @@ class Reader(RuleBasedStateMachine):
             self.outbox.lag(before)
         if self.outbox.live:
             lines = [self.reply_to(each) if each.own else self.line(each) for each in batch]
-            self.outbox.write(b"".join(lines))
+            self.outbox.send(b"".join(lines))
         else:
             for each in batch:
                 if each.own:
@@ -402,6 +402,9 @@ class Reader(RuleBasedStateMachine):
         states: list[tuple[int, int]] = []
         known: dict[int, int] = {}
         replies = []
+        answers = [number for number, line in enumerate(lines) if line.endswith("xxx")]
+        for first in answers[::7]:
+            assert set(range(first, first + 7)) <= set(answers), "nothing comes between the lines of an answer"
         for line in lines:
             if found := re.search(r"(\d+) as of (\d+)", line):
                 id_, seq = int(found[1]), int(found[2])

@@ -80,6 +80,21 @@ async def test_what_is_written_through_the_transport_is_not_overtaken(room: Room
     assert [line[:6] for line in bob.lines[-2:]] == ["* soon", bob.lines[-1][:6]] and texts_of(bob) == ["one", "two"]
 
 
+async def test_while_a_command_is_answered_nothing_goes_past_the_transport(room: Room) -> None:
+    alice, bob = [await connect(room, name) for name in ("alice", "bob")]
+    say(room, alice, "one")
+    bob.outbox.hold()
+    say(room, alice, "two")
+    room.deliver(alice.says("/send bob three"))
+    bob.outbox.write(b"+ reply\n")
+    assert texts_of(bob) == ["one"] and bob.lines[1:] == ["+ reply"]
+    bob.outbox.release()
+    written = bob.transport.writes
+    say(room, alice, "four")
+    assert texts_of(bob) == ["one", "two", "three", "four"] and bob.lines[1] == "+ reply"
+    assert bob.transport.writes == written and bob.outbox.descriptor == bob.descriptor
+
+
 async def test_a_reset_in_the_middle_of_a_batch_concerns_its_connection_alone(room: Room) -> None:
     alice, bob, carol = [await connect(room, name) for name in ("alice", "bob", "carol")]
     bob.transport.is_reset = True

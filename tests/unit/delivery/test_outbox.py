@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.log.entries import CloseAccount, EndTokens, Entry
+from chat_server.log.entries import CloseAccount, Due, EndTokens, Entry
+from chat_server.protocol.connection import Pong
 from chat_server.protocol.formats import JSON, TEXT
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, History, Message
 from chat_server.rules.accounts import Welcome
@@ -368,6 +369,91 @@ async def test_what_is_pushed_while_a_command_returns_lines_waits(room: Room, fo
     alice.outbox.release()
     await room.quiet()
     assert alice.ids == [1, 2, 3] and alice.outbox.position == 3
+
+
+@FORMATS
+async def test_what_is_pushed_while_a_command_is_answered_follows_the_reply_without_the_store(
+    room: Room, format: str
+) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    for before in range(3):
+        alice.outbox.hold()
+        room.deliver(bob.says("/send_all one"))
+        room.deliver(bob.says("/send alice two"), bob.says("/send_all three"))
+        assert alice.outbox.position == 3 * before
+        alice.outbox.reply(alice.outbox.format.answer(Pong("done"), "ping", None, ""))
+        assert b"done" in alice.transport.taken.splitlines()[-1] and len(alice.ids) == 3 * before
+        alice.outbox.release()
+        assert alice.outbox.live and not room.asked and len(alice.ids) == 3 * (before + 1)
+    assert alice.ids == list(range(1, 10)) and alice.outbox.position == 9
+
+
+@FORMATS
+async def test_only_so_much_waits_for_a_reply_and_the_rest_is_in_the_store(room: Room, format: str) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    alice.outbox.hold()
+    await fill(room, bob, 60)
+    assert not alice.outbox.live and alice.outbox.position == 0
+    alice.outbox.release()
+    waited = len(alice.transport.taken)
+    assert 0 < waited < room.feed.write_bytes_max / 2 and len(room.asked) == 1
+    await room.quiet()
+    assert alice.outbox.live and alice.ids == list(range(1, 61))
+
+
+async def test_what_is_in_no_message_is_told_once_past_what_waits_for_a_reply(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    room.deliver(alice.says("/send_delayed bob 1s tea"))
+    room.chat.clock.advance(5000)
+    told = len(alice.lines)
+    alice.outbox.hold()
+    room.deliver(Entry(Due()))
+    await fill(room, bob, 60)
+    assert len(alice.lines) == told
+    alice.outbox.release()
+    await room.quiet()
+    assert alice.lines.count("* your delayed message 1 was sent (#1)") == 1
+    assert alice.ids == list(range(1, 62)) and room.told == [(room.chat.ids["alice"], [1])]
+
+
+async def test_what_a_reading_logged_is_answered_before_what_came_in_its_batch(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    room.deliver(bob.says("/send_all one"))
+    alice.outbox.hold()
+    room.deliver(bob.says("/send_all two"), alice.says("/read main 1"), bob.says("/send_all three"))
+    assert alice.ids == [1] and alice.lines[-1].startswith("+ ")
+    alice.outbox.release()
+    assert alice.ids == [1, 2, 3] and not room.asked
+
+
+@pytest.mark.parametrize("end", ["closed", "signed out"])
+async def test_what_waits_for_a_reply_is_written_where_none_comes(room: Room, end: str) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    alice.outbox.hold()
+    room.deliver(bob.says("/send_all one"))
+    if end == "closed":
+        alice.outbox.write_at_end(b"* bye\n")
+        alice.outbox.close()
+    else:
+        room.delivery.detach(alice)
+        alice.outbox.write(b"* bye\n")
+        alice.outbox.release()
+    room.deliver(bob.says("/send_all two"))
+    assert alice.ids == [1] and alice.lines[1:] == ["* bye"] and not room.asked
+
+
+async def test_a_reply_that_is_not_taken_holds_back_what_was_pushed_meanwhile(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    alice.outbox.hold()
+    room.deliver(bob.says("/send_all one"))
+    stop_reading(alice)
+    alice.outbox.reply(b"x" * 4000 + b"\n")
+    assert alice.outbox.paused
+    alice.outbox.release()
+    assert len(alice.transport.waiting) == 4001
+    room.deliver(bob.says("/send_all two"))
+    await room.flow()
+    assert alice.outbox.live and alice.ids == [1, 2] and alice.lines[0][0] == "x"
 
 
 async def test_what_the_welcome_showed_in_a_newer_state_is_not_shown_again(room: Room) -> None:

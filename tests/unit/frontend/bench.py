@@ -122,8 +122,8 @@ class Bench:
             self.delivered = result.id
             own = [OwnState(result.id, result.id, 0)]
         data = self.pipeline.outcome(Outcome(entry, result, [], self.delivered), self.clock)
-        if self.outbox.live:
-            self.outbox.write(data)
+        if self.outbox.live and not self.outbox.holding:
+            self.outbox.send(data)
         else:
             self.outbox.reply_as_of(self.delivered, data, own)
 
@@ -143,7 +143,7 @@ class Bench:
         self.messages += new
         self.delivered += count
         if self.outbox.live:
-            self.outbox.write(b"".join(self.outbox.format.event(each, NOON) for each in new))
+            self.outbox.send(b"".join(self.outbox.format.event(each, NOON) for each in new))
         self.outbox.catch_up()
 
     def answer(self, result: Any = None) -> None:

@@ -26,6 +26,41 @@ def test_pages_come_before_the_reply_and_pushes_behind_it(bench: Bench) -> None:
     assert bench.replies == [("k1", "ok"), ("k2", "ok")] and bench.work_begun == ["read"] * 3
 
 
+def test_what_is_pushed_while_a_query_is_read_comes_behind_its_reply(bench: Bench) -> None:
+    """The reply is of the store as it was read, perhaps before what is pushed was there."""
+    bench.say("@k1 /members #den", "@k2 /who bob")
+    for _ in range(2):
+        bench.push()
+        bench.answer()
+    assert [line[:5] for line in bench.lines] == ["+ @k1", "[12:0", "+ @k2", "[12:0"]
+    assert bench.outbox.live and bench.missed is None, "and nothing of it is read from the store"
+
+
+def test_of_what_waits_for_a_reply_nothing_counts_as_seen(bench: Bench) -> None:
+    bench.push(2)
+    bench.say("")
+    bench.deliver()
+    bench.say("/who bob")
+    bench.push(1)
+    bench.say("")
+    assert bench.logged == [MarkSeen(2)]
+    bench.answer()
+    bench.say("")
+    assert bench.logged == [MarkSeen(2), MarkSeen(3)]
+
+
+def test_what_waits_for_a_reply_is_seen_by_whoever_closes_after_it(bench: Bench) -> None:
+    bench.say("/who bob")
+    bench.push(1)
+    bench.eof()
+    assert bench.logged == []
+    bench.answer()
+    assert bench.hung_up and bench.shown_ids == [1]
+    assert bench.when_taken is not None
+    bench.when_taken()
+    assert bench.logged == [MarkSeen(1)]
+
+
 def test_programs_are_told_which_command_a_page_belongs_to(bench: Bench) -> None:
     bench.say("/format json", "@k1 /history main")
     bench.answer(Page([message(1)]))

@@ -14,7 +14,7 @@ _LINE_ENDS = re.compile("[\u2028\u2029]")
 
 def clean(text: str) -> str:
     """Return the text without terminal control. Line and paragraph separators become LF."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # to Python none of what is removed or replaced here is
         return text
     return _REMOVED.sub("", _LINE_ENDS.sub("\n", text))
 

@@ -7,7 +7,7 @@ version, must rebuild the index (`store.local.VERSION`). The index decides what 
 """
 
 import re
-from unicodedata import ucd_3_2_0
+from unicodedata import category, ucd_3_2_0
 
 from chat_server.protocol.characters import pattern
 
@@ -49,5 +49,29 @@ def fold_words(text: str) -> str:
     """Return the text with its words in the form in which they are compared."""
     if text.isascii():
         return text.lower()
-    text = _normalize("NFKD", pattern(_HIDDEN).sub("", pattern(_PARTING).sub(" ", text)))
-    return _normalize("NFC", _OTHERS.sub(lambda match: _LETTERS[match[0]], _MARKS.sub("", text).casefold()))
+    return _compose(_decompose(text))
+
+
+def fold_alone(char: str) -> str | None:
+    """Return what the character becomes in any text; None if that may depend on what stands before it.
+
+    It may if it decomposes to, or becomes, what begins with one of these: a mark, which is put into order and may
+    compose; a vowel or a final of Hangul, or a vowel of Kirat Rai, which compose. `ucd_3_2_0` orders and composes what
+    this Python knows, also what is newer than Unicode 3.2.
+    """
+    decomposed = _decompose(char)
+    folded = _compose(decomposed)
+    for start in decomposed[:1], _normalize("NFD", folded)[:1]:
+        if start and (
+            category(start)[0] == "M" or "\u1160" <= start <= "\u11ff" or "\U00016d67" <= start <= "\U00016d6a"
+        ):
+            return None
+    return folded
+
+
+def _decompose(text: str) -> str:
+    return _normalize("NFKD", pattern(_HIDDEN).sub("", pattern(_PARTING).sub(" ", text)))
+
+
+def _compose(decomposed: str) -> str:
+    return _normalize("NFC", _OTHERS.sub(lambda match: _LETTERS[match[0]], _MARKS.sub("", decomposed).casefold()))

@@ -22,6 +22,12 @@ def test_what_is_clean_stays_as_it_is(text: str) -> None:
     assert clean(once) == once
 
 
+def test_each_character_alone_is_kept_unless_it_controls() -> None:
+    for char in map(chr, range(0x20000)):
+        is_removed = _CONTROL.match(char) or "\ud800" <= char <= "\udfff"
+        assert clean(char) == ("\n" if char in "\u2028\u2029" else "" if is_removed else char), ascii(char)
+
+
 @given(any_text)
 def test_it_can_always_be_written_as_utf8(text: str) -> None:
     clean(text).encode()

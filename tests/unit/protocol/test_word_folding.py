@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.protocol.word_folding import fold_words
+from chat_server.protocol.word_folding import fold_alone, fold_words
 
 # What people type alike, by script. Two of a pair are typed as one, in either direction.
 ALIKE = """
@@ -70,3 +70,12 @@ def test_the_fold_of_a_fold_is_itself_in_whatever_form_the_text_came(text: str) 
     once = fold_words(text)
     assert fold_words(once) == once
     assert fold_words(unicodedata.normalize("NFC", text)) == fold_words(unicodedata.normalize("NFD", text)) == once
+
+
+def test_no_character_that_this_python_orders_or_composes_with_the_one_before_is_folded_alone() -> None:
+    pairs = [unicodedata.decomposition(chr(code)).split() for code in range(0x20000)]
+    seconds = {chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and pair[0][0] != "<"}
+    assert len(seconds) > 50
+    marks = {char for char in map(chr, range(0x20000)) if unicodedata.combining(char)}
+    hangul = {*map(chr, range(0x1161, 0x1176)), *map(chr, range(0x11A8, 0x11C3))}
+    assert not [ascii(char) for char in seconds | marks | hangul if fold_alone(char) is not None]

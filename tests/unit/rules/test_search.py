@@ -12,6 +12,7 @@ from chat_server.log.entries import CloseAccount
 from chat_server.protocol.messages import Found, Message
 from chat_server.protocol.search_query import pieces
 from chat_server.protocol.times import Now
+from chat_server.protocol.word_folding import fold_words
 from chat_server.rules import read
 from chat_server.rules import search as rules
 from chat_server.rules.context import View
@@ -278,6 +279,61 @@ def test_errors(chat: Chat) -> None:
     assert refusal_of(chat, "alice", "/search x in:nobody").code == "unknown_user"
     assert refusal_of(chat, "alice", "/search x from:nobody").code == "unknown_user"
     assert refusal_of(chat, "alice", "/search x in:alice").code == "not_yourself"
+
+
+# ---- normalizing in one pass, against step by step
+
+# What folds otherwise beside others: marks in and out of order, vowels and finals of Hangul; and what is special.
+NEIGHBOURS = (
+    *"\u0300\u0301\u0306\u0308\u030a\u0323\u0327\u0345\u0488\u05b0\u0619\u064b\u0653\u0670\u093c\u094d\u09be\u0bd7\u0dcf"
+    "\u0e33\u0e38\u0e48\u0f71\u0f72\u102e\u1b35\u20dd\u20e3\u20fe\u3099\u309a\uff9e\uff9f\ufe20\ufe0f\u200d\u00ad\u0640",
+    *"\u1100\u1112\u1161\u1175\u11a8\u11c2\u11ff\u3131\u314f\u3163\uffa1\uffc2가각\u1025\u1b05\u0f73\u0344",
+    *"İıßẞſςσΣиіугкИйѐǅﬁﬆŉΐᾳΩKÅﾡｶか日神豈ไשײַײא\ufdfa\ufe71ﻻ٣४™🅰㎏😀🏽🇺aeiou \"'\n\0",
+    *"\U00011099\U000110ba\U00011131\U00011127\U00016d67\U0001d15e\U0001d165\U00020000\U0002f800\U000e0062\U0010ffff",
+)
+
+
+def normalize_step_by_step(text: str) -> str:
+    spaced = (f" {char} " if search.space_out(char) != char else char for char in fold_words(text))
+    return "".join(spaced).replace('"', " ")
+
+
+@given(st.lists(st.sampled_from(NEIGHBOURS) | st.characters(codec="utf-8"), max_size=12).map("".join))
+def test_a_text_becomes_what_it_became_step_by_step(text: str) -> None:
+    assert search.normalize(text) == normalize_step_by_step(text)
+
+
+def test_each_pair_of_special_characters_becomes_what_it_became_step_by_step() -> None:
+    for one in NEIGHBOURS:
+        for other in NEIGHBOURS:
+            for text in one + other, f"e{one}{other}s", f"и\u200d{one}{other}":
+                assert search.normalize(text) == normalize_step_by_step(text), ascii(text)
+
+
+@pytest.mark.thorough
+def test_each_character_becomes_what_it_became_step_by_step() -> None:
+    for char in map(chr, range(0x110000)):
+        assert search.normalize(char) == normalize_step_by_step(char), ascii(char)
+
+
+@pytest.mark.parametrize("before", ["", "e", "и", "か", "가", "\u1100", "\u1025"], ids=ascii)
+def test_what_is_normalized_by_itself_is_so_beside_any_other(before: str) -> None:
+    alone = [char for char in map(chr, range(0x80, 0x20000)) if search._NORMALIZED[ord(char)] != search._NOT_ALONE]
+    assert len(alone) > 60_000
+    text = "".join(before + char for char in alone)
+    assert text.translate(search._NORMALIZED) == normalize_step_by_step(text)
+
+
+def test_characters_that_are_known_are_not_folded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    search.normalize("Füße, Привет, 日本 😀 ❤️ “ok”")
+    monkeypatch.delattr(search, "fold_words")
+    monkeypatch.delattr(search, "fold_alone")
+    assert search.normalize("❤️😀 “Üß 本т") == "❤😀 “uss  本 т"
+
+
+def test_what_is_known_of_characters_is_bounded() -> None:
+    search.normalize("".join(map(chr, range(0x20000, 0x30000))))
+    assert all(code < 0x20000 for code in search._NORMALIZED)
 
 
 # ---- against a naive search over the same words

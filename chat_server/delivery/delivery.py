@@ -44,9 +44,7 @@ class Delivery:
         self._departed = departed
         self.connections = Connections()
         self.memberships = Memberships()
-        self.feed = FanOut(
-            time, self.connections, self.memberships, told, write_now, seq=seq, bytes_max=outbox_bytes_max
-        )
+        self.feed = FanOut(time, self.connections, told, write_now, seq=seq, bytes_max=outbox_bytes_max)
         self.presence = PresenceTracker(runtime, presence_max, self.feed.tell_presence)
         self.typing = TypingSignals(runtime, self.connections, self.memberships, self.presence, self.feed.tell_live)
         self.outage = Outage(runtime, time, self.feed.tell_all)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.connections import Connections, Receiver
 from chat_server.delivery.live_outboxes import LiveOutboxes
-from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, IndexedReply, RoutedEvent, RoutedEvents
 from chat_server.delivery.routing import IndexedOutcome, Plan
@@ -39,7 +38,6 @@ class FanOut:
         self,
         time: ChatTime,
         connections: Connections,
-        memberships: Memberships,
         told: TellNotices,
         write_now: WriteNow,
         *,
@@ -59,7 +57,6 @@ class FanOut:
         self._counts_of_rooms: dict[int, int] = {}
         self._time = time
         self._connections = connections
-        self._memberships = memberships
         write_all = open_write_all(write_now)
         self._live = {format: LiveOutboxes(write_all) for format in FORMATS.values()}
         self._behind: dict[Outbox, None] = {}
@@ -100,11 +97,11 @@ class FanOut:
         All of it is written at once at the end, except where something waits already. Return the notices that users
         have been told, by user id.
         """
-        audiences = plan.events.audiences(self._memberships.users)
+        audiences = plan.events.audiences(plan.members)
         batch = _Batch(plan.events, audiences, BatchRendering(plan.events, self.now()), self.delivered)
         self.delivered = plan.seq
         told = self._keep(plan)
-        self._count(plan.events)
+        self._count(plan)
         done: dict[Outbox, None] = {}
         self.unanswered = []
         for session, outcomes in plan.replies.items():
@@ -131,7 +128,7 @@ class FanOut:
                 continue
             event, notice, audience = step.routed.event, step.routed.notice, step.audience
             not_for = self._connections.outbox_of(step.asker)
-            outboxes = self._outboxes(audience)
+            outboxes = self._outboxes(audience, plan)
             for outbox in outboxes:
                 if not outbox.live and outbox is not not_for:
                     outbox.keep(event, notice)
@@ -139,13 +136,13 @@ class FanOut:
                 told.setdefault(audience.user_id, []).append(notice)
         return told
 
-    def _outboxes(self, audience: Audience) -> list[Outbox]:
+    def _outboxes(self, audience: Audience, plan: Plan) -> list[Outbox]:
         """All of a user, or those that are behind of everyone or of a private chat."""
         if audience.user_id:
             return [connection.outbox for connection in self._connections.of_user(audience.user_id)]
         if audience == EVERYONE:
             return list(self._behind)
-        members = self._memberships.users(audience.rooms[0])
+        members = plan.members[audience.rooms[0]]
         return [outbox for outbox in self._behind if outbox.user_id in members]
 
     def _settle(self, session: int, outcomes: list[IndexedOutcome], batch: "_Batch", done: dict[Outbox, None]) -> None:
@@ -207,14 +204,15 @@ class FanOut:
             elif data:
                 live.write_to_others(data, done)
 
-    def _count(self, events: RoutedEvents) -> None:
+    def _count(self, plan: Plan) -> None:
         """Of a batch at once, so about: in a private chat who is behind is counted, a second device is not.
 
         Before the replies, behind which connections may end.
         """
+        events = plan.events
         self._live_count = sum(map(len, self._live.values()))
         self._counts_of_users = {user_id: len(self._connections.of_user(user_id)) for user_id in events.users}
-        self._counts_of_rooms = {room: len(self._memberships.users(room)) for room in events.rooms}
+        self._counts_of_rooms = {room: len(members) for room, members in plan.members.items()}
         self.deliveries += len(events.everyone) * self._live_count
         for user_id, own in events.users.items():
             self.deliveries += len(own) * self._counts_of_users[user_id]

@@ -1,7 +1,7 @@
 """The bytes of one batch, rendered once for each format and shared by all receivers."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import accumulate
 from operator import attrgetter
 from typing import NamedTuple
@@ -59,13 +59,13 @@ class RoutedEvents:
         else:
             self.everyone.append(routed)
 
-    def audiences(self, members: Callable[[int], Iterable[int]]) -> dict[int, Audience]:
+    def audiences(self, members: Mapping[int, Iterable[int]]) -> dict[int, Audience]:
         """The audiences of all users but those who receive only what everyone does; `members` are those of a room."""
         found = {user_id: Audience(user_id) for user_id in self.users}
         for room in sorted(self.rooms):
             # Most are in no other chat of the batch, and share this one.
             shared = Audience(0, (room,))
-            for user_id in members(room):
+            for user_id in members[room]:
                 before = found.get(user_id)
                 found[user_id] = shared if before is None else Audience(before.user_id, (*before.rooms, room))
         return found

@@ -1,6 +1,6 @@
 """Routing: who receives what of a batch, in which order; it is pure and writes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, NamedTuple, Protocol
 
 from chat_server.delivery.memberships import Memberships
@@ -48,11 +48,13 @@ IndexedOutcome = tuple[int, Outcome]
 class Plan:
     """What becomes of a batch here. Sessions are named by their numbers; some of them may be gone."""
 
-    __slots__ = ("endings", "entered", "events", "for_later", "presence", "replies", "seq")
+    __slots__ = ("endings", "entered", "events", "for_later", "members", "presence", "replies", "seq")
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
         self.events = RoutedEvents()
+        # Who shares the events of each private chat: its members, without those who come or go in this batch.
+        self.members: dict[int, Collection[int]] = {}
         # Those who asked, with the outcomes of what they asked.
         self.replies: dict[int, list[IndexedOutcome]] = {}
         # For those who are behind, in the order of the batch: each change of membership changes what they may be told.
@@ -73,12 +75,17 @@ class _Router:
         self._memberships = memberships
         self._connected = connected
         self._order = 0
-        # Somebody comes into these private chats or leaves them in this batch.
-        self._changing = {change.room for outcome in executed.outcomes for change in outcome.membership_changes}
+        # Who comes into private chats or leaves them in this batch: each is told alone what is said meanwhile, and all
+        # others share it. With 400 members, to tell each of them alone took 905 µs a message instead of 265.
+        self._moving: dict[int, dict[int, None]] = {}
+        for outcome in executed.outcomes:
+            for change in outcome.membership_changes:
+                self._moving.setdefault(change.room, {})[change.user_id] = None
         self._entering: dict[int, list[tuple[int, bytes | None]]] = {}
         self.plan = Plan(executed.seq)
         for index, outcome in enumerate(executed.outcomes):
             self._route_outcome(index, outcome)
+        self.plan.members = {room: self._staying(room) for room in self.plan.events.rooms}
 
     def _route_outcome(self, index: int, outcome: Outcome) -> None:
         origin, result, changes = outcome.entry.origin, outcome.result, outcome.membership_changes
@@ -151,13 +158,26 @@ class _Router:
     def _audiences(self, push: Push, besides: int = 0) -> Iterable[Audience]:
         """Those who receive it, without a user who has no connection besides this one."""
         if push.room:
-            members = self._memberships.users(push.room)
-            if push.room not in self._changing:
-                return (Audience(0, (push.room,)),) if members else ()
-            # Whoever is in the chat at this moment.
-            users: Iterable[int] = members
-        elif push.users is None:
+            return self._audiences_in(push.room, besides)
+        if push.users is None:
             return _ALL
-        else:
-            users = push.users
-        return [Audience(user_id) for user_id in users if self._connected.has_other(user_id, besides)]
+        return [Audience(user_id) for user_id in push.users if self._connected.has_other(user_id, besides)]
+
+    def _audiences_in(self, room: int, besides: int) -> Iterable[Audience]:
+        """Those who are in the chat at this moment."""
+        members = self._memberships.users(room)
+        moving = self._moving.get(room)
+        if moving is None:
+            return (Audience(0, (room,)),) if members else ()
+        inside = [user_id for user_id in moving if user_id in members]
+        audiences = [Audience(user_id) for user_id in inside if self._connected.has_other(user_id, besides)]
+        if len(inside) < len(members):
+            audiences.append(Audience(0, (room,)))
+        return audiences
+
+    def _staying(self, room: int) -> Collection[int]:
+        """Its members who neither came nor left in this batch: what was said in any moment of it is for them."""
+        members, moving = self._memberships.users(room), self._moving.get(room)
+        if moving is None:
+            return members
+        return {user_id: None for user_id in members if user_id not in moving}

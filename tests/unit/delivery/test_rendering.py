@@ -24,6 +24,7 @@ ALICE, BOB = 7, 8
 # Private chats: who is in which.
 TEAM, OTHER = 3, 4
 IN = {ALICE: {TEAM, OTHER}, BOB: {TEAM}}
+MEMBERS = {TEAM: (ALICE, BOB), OTHER: (ALICE,)}
 AUDIENCES = (EVERYONE, Audience(ALICE), Audience(BOB), Audience(0, (TEAM,)), Audience(0, (OTHER,)))
 
 # Each outcome of a batch: its events, each with its audience.
@@ -42,10 +43,6 @@ def routed(batch: Batch) -> RoutedEvents:
     return events
 
 
-def members(room: int) -> list[int]:
-    return [user_id for user_id, rooms in IN.items() if room in rooms]
-
-
 class Rendered:
     """A batch, and what each user's connections share of it."""
 
@@ -54,7 +51,7 @@ class Rendered:
         self.rendering = BatchRendering(self.events, TODAY)
 
     def audience(self, user_id: int) -> Audience:
-        return self.events.audiences(members).get(user_id, EVERYONE)
+        return self.events.audiences(MEMBERS).get(user_id, EVERYONE)
 
     def of(self, user_id: int, format: Format) -> SharedLines:
         return self.rendering.lines_for(self.audience(user_id), format)
@@ -141,7 +138,7 @@ def test_what_a_reply_takes_the_place_of_is_not_rendered_for_its_user_alone(monk
 
 def test_members_of_one_chat_share_their_audience() -> None:
     batch = Rendered([[(Audience(0, (TEAM,)), "team")]])
-    found = batch.events.audiences(members)
+    found = batch.events.audiences(MEMBERS)
     assert found[ALICE] is found[BOB] and found.keys() == {ALICE, BOB}
 
 
@@ -151,7 +148,7 @@ def test_what_is_not_stored_comes_with_its_notice_in_the_order_of_the_batch() ->
         for event in (message(), PresenceChanged("bob", True)):
             order += 1
             events.add(audience, RoutedEvent(order, outcome, event, notice=outcome + 1))
-    alice = events.audiences(lambda room: [ALICE])[ALICE]
+    alice = events.audiences({TEAM: [ALICE]})[ALICE]
     assert [each.notice for each in events.not_stored(alice, ())] == [1, 2, 3]
     assert [each.notice for each in events.not_stored(alice, {0, 2})] == [2]
     assert [each.event for each in events.not_stored(EVERYONE, ())] == [PresenceChanged("bob", True)]

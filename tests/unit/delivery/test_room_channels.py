@@ -192,6 +192,21 @@ async def test_events_of_a_chat_wait_for_who_is_behind(room: Room) -> None:
     assert carol.lines == []
 
 
+async def test_who_is_behind_is_told_later_what_was_said_while_one_was_in_it(room: Room) -> None:
+    make_team(room, "bob", "carol")
+    alice, bob, carol = [await room.connect(name, "json") for name in ("alice", "bob", "carol")]
+    for peer in (bob, carol):
+        peer.outbox.pause()
+    leave = Entry(room.chat.prepared("/leave #team"), room.chat.ids["bob"])
+    room.deliver(alice.says("/topic #team one"), leave, alice.says("/topic #team two"))
+    for peer in (bob, carol):
+        peer.outbox.resume()
+    await room.quiet()
+    assert [each["type"] for each in carol.objects] == ["topic", "left", "topic"]
+    assert [each["type"] for each in bob.objects] == ["left"], "what was not read yet is not shown who has left"
+    assert bob.outbox.live and carol.outbox.live
+
+
 async def test_a_batch_that_is_too_much_for_one_write_is_read_from_the_store(room: Room) -> None:
     make_team(room, "bob")
     alice, bob, carol = [await room.connect(name, "json") for name in ("alice", "bob", "carol")]

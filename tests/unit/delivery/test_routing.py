@@ -141,7 +141,7 @@ def test_each_receives_what_it_should_exactly_once_in_the_order_of_the_batch(dra
     assert plan.endings == expected.endings
     assert plan.entered == [outcome.result for outcome in batch.outcomes if isinstance(outcome.result, Entered)]
     for user_id in SESSIONS:
-        received = plan.events.of(plan.events.audiences(memberships.users).get(user_id, EVERYONE))
+        received = plan.events.of(plan.events.audiences(plan.members).get(user_id, EVERYONE))
         # What is for nobody may be left out.
         may_miss = {id(event) for whose, event in expected.for_nobody if whose == user_id}
         missed = may_miss - {id(each.event) for each in received}
@@ -150,12 +150,13 @@ def test_each_receives_what_it_should_exactly_once_in_the_order_of_the_batch(dra
         outcome_of = {id(push.event): index for index, each in enumerate(batch.outcomes) for push in each.pushes}
         assert [each.outcome for each in received] == [outcome_of[id(each.event)] for each in received]
         # Whoever is behind is told the same but for messages, which are in the store.
-        kept = [each.routed.event for each in kept_for(plan, user_id, memberships)]
+        kept = [each.routed.event for each in kept_for(plan, user_id)]
         assert kept == [event for event in expected_events if not isinstance(event, Message)]
 
 
-def kept_for(plan: Plan, user_id: int, memberships: Memberships) -> list[Kept]:
-    own = {Audience(), Audience(user_id), *(Audience(0, (room,)) for room in memberships.rooms(user_id))}
+def kept_for(plan: Plan, user_id: int) -> list[Kept]:
+    rooms = [room for room, members in plan.members.items() if user_id in members]
+    own = {Audience(), Audience(user_id), *(Audience(0, (room,)) for room in rooms)}
     return [each for each in plan.for_later if isinstance(each, Kept) and each.audience in own]
 
 

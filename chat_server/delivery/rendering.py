@@ -61,13 +61,26 @@ class RoutedEvents:
 
     def audiences(self, members: Mapping[int, Iterable[int]]) -> dict[int, Audience]:
         """The audiences of all users but those who receive only what everyone does; `members` are those of a room."""
-        found = {user_id: Audience(user_id) for user_id in self.users}
-        for room in sorted(self.rooms):
-            # Most are in no other chat of the batch, and share this one.
-            shared = Audience(0, (room,))
+        if not self.rooms:
+            return {user_id: Audience(user_id) for user_id in self.users}
+        # Those who are in the same of these rooms share their tuple. With 50 rooms of the same 400 people in turn, one
+        # for each person and room was 45 % of all that a message took, and grew with the square of the rooms.
+        first, *others = sorted(self.rooms)
+        sets: list[tuple[int, ...]] = [(), (first,)]
+        set_of = dict.fromkeys(members[first], 1)
+        for room in others:
+            grown: dict[int, int] = {}
             for user_id in members[room]:
-                before = found.get(user_id)
-                found[user_id] = shared if before is None else Audience(before.user_id, (*before.rooms, room))
+                before = set_of.get(user_id, 0)
+                after = grown.get(before)
+                if after is None:
+                    after = grown[before] = len(sets)
+                    sets.append((*sets[before], room))
+                set_of[user_id] = after
+        shared = [Audience(0, rooms) for rooms in sets]
+        found = {user_id: shared[own] for user_id, own in set_of.items()}
+        for user_id in self.users:
+            found[user_id] = Audience(user_id, sets[set_of.get(user_id, 0)])
         return found
 
     def of(self, audience: Audience) -> list[RoutedEvent]:

@@ -142,6 +142,37 @@ def test_members_of_one_chat_share_their_audience() -> None:
     assert found[ALICE] is found[BOB] and found.keys() == {ALICE, BOB}
 
 
+def test_members_of_the_same_chats_share_them() -> None:
+    """With a tuple for each person and chat, 50 chats of the same 400 people took 20,000 of them a batch."""
+    events, rooms = RoutedEvents(), range(1, 51)
+    for order, room in enumerate(rooms):
+        events.add(Audience(0, (room,)), RoutedEvent(order, order, Notice("hi")))
+    for order, user_id in enumerate((101, 102), 50):
+        events.add(Audience(user_id), RoutedEvent(order, order, Notice("own")))
+    found = events.audiences({room: range(101, 501) for room in rooms})
+    assert found[103] == Audience(0, tuple(rooms)) and found[101] == Audience(101, tuple(rooms))
+    assert len({id(audience) for user_id, audience in found.items() if user_id > 102}) == 1
+    assert len({id(audience.rooms) for audience in found.values()}) == 1
+
+
+@given(
+    st.sets(st.integers(1, 6)),
+    st.dictionaries(st.integers(1, 5), st.lists(st.integers(1, 8), unique=True)),
+)
+def test_an_audience_has_all_chats_of_the_batch_that_its_user_is_in(
+    users: set[int], members: dict[int, list[int]]
+) -> None:
+    events = RoutedEvents()
+    for audience in (*map(Audience, users), *(Audience(0, (room,)) for room in members)):
+        events.add(audience, RoutedEvent(1, 0, Notice("hi")))
+    expected = {}
+    for user_id in range(1, 9):
+        rooms = tuple(room for room in sorted(members) if user_id in members[room])
+        if rooms or user_id in users:
+            expected[user_id] = Audience(user_id if user_id in users else 0, rooms)
+    assert events.audiences(members) == expected
+
+
 def test_what_is_not_stored_comes_with_its_notice_in_the_order_of_the_batch() -> None:
     events, order = RoutedEvents(), 0
     for outcome, audience in enumerate((Audience(ALICE), EVERYONE, Audience(0, (TEAM,)), Audience(BOB))):

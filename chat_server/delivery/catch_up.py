@@ -5,7 +5,6 @@ It exists from the moment a connection stops being live until it is live again.
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -15,7 +14,7 @@ from chat_server.protocol.base import Event
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
 from chat_server.protocol.people import Muted, PreferenceChanged, PresenceChanged
 from chat_server.rules.outcomes import events_of
-from chat_server.store.stretches import Stretch
+from chat_server.store.stretches import Part
 
 HELD_EVENTS_MAX = 1000
 
@@ -25,14 +24,6 @@ class LateReply(Struct, frozen=True):
 
     seq: int
     data: bytes
-
-
-class Shown(NamedTuple):
-    """These messages of a stretch, from `start` to before `stop`."""
-
-    stretch: Stretch
-    start: int
-    stop: int
 
 
 class CatchUp:
@@ -74,22 +65,22 @@ class CatchUp:
         self.shown.finish_pages(self.missed.stop, self.missed.store_seq, by_id=self.missed.by_id)
         self.missed = None
 
-    def to_show(self, page: Sequence[Stretch]) -> Iterator[Shown]:
+    def to_show(self, page: Sequence[Part]) -> Iterator[Part]:
         """What of a page of `missed` the connection has not been shown; each part decided when it is taken."""
         assert self.missed is not None
         stop = self.missed.stop
-        for stretch in page:
-            if stretch.is_of_everyone and self.shown.must_show_all(stretch.newest, stop):
-                yield Shown(stretch, 0, len(stretch))
+        for part in page:
+            if part.is_of_everyone and self.shown.must_show_all(part.newest, stop):
+                yield part
             else:
-                for at, each in enumerate(stretch):
+                for at, each in enumerate(part, part.start):
                     if self.may_show(each) and self.shown.must_show(each, stop):
-                        yield Shown(stretch, at, at + 1)
+                        yield Part(part.stretch, at, at + 1)
 
-    def note_shown(self, page: Sequence[Event | Stretch], up_to: int) -> None:
+    def note_shown(self, page: Sequence[Event | Part], up_to: int) -> None:
         """A command showed these in their newest state, where only everything up to `up_to` was asked for."""
         for part in page:
-            if isinstance(part, Stretch) and part.newest <= up_to:
+            if isinstance(part, Part) and part.newest <= up_to:
                 continue
             for each in events_of((part,)):
                 if isinstance(each, Message) and each.seq > up_to:

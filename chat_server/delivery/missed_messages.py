@@ -3,7 +3,7 @@
 from chat_server.store import chats, message_pages, state
 from chat_server.store.database import Database
 from chat_server.store.message_pages import Pages, Range
-from chat_server.store.stretches import Stretch
+from chat_server.store.stretches import Part
 
 
 class MissedMessages:
@@ -27,7 +27,7 @@ class MissedMessages:
         # For people the changes to messages that had been shown before come behind the new messages; None from then on.
         self._changed: list[Range] | None = None
 
-    def next_page(self, db: Database) -> list[Stretch]:
+    def next_page(self, db: Database) -> list[Part]:
         """The next page, which may be empty; `is_read` tells whether it is the last one.
 
         Beside a busy `main` a connection that is behind misses a page with each batch. Another way to the reader's
@@ -51,5 +51,5 @@ class MissedMessages:
             self.store_seq = state.load(db).seq
         return page
 
-    def _shown_before(self, page: list[Stretch]) -> list[Stretch]:
+    def _shown_before(self, page: list[Part]) -> list[Part]:
         return [part for each in page for part in each.parts(lambda message, _: message.id <= self.start)]

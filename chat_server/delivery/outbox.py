@@ -21,7 +21,7 @@ from chat_server.protocol.base import Event
 from chat_server.protocol.formats import TEXT, Format
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
-from chat_server.store.stretches import Stretch
+from chat_server.store.stretches import Part
 
 log = logging.getLogger("chat.delivery")
 
@@ -342,7 +342,7 @@ class Outbox:
                 self._paced = None
                 paced.done(True)
 
-    def take_page(self, missed: MissedMessages, page: Sequence[Stretch]) -> None:
+    def take_page(self, missed: MissedMessages, page: Sequence[Part]) -> None:
         """A page of what was asked for."""
         catch_up = self._catch_up
         if catch_up is None or catch_up.missed is not missed:
@@ -359,10 +359,10 @@ class Outbox:
         else:
             self._owner.read_page(missed)
 
-    def _lines_of(self, catch_up: CatchUp, page: Sequence[Stretch]) -> Iterator[bytes]:
+    def _lines_of(self, catch_up: CatchUp, page: Sequence[Part]) -> Iterator[bytes]:
         now, format = self._feed.now(), self.format
-        for stretch, start, stop in catch_up.to_show(page):
-            yield stretch.render(format, now, start, stop)
+        for part in catch_up.to_show(page):
+            yield part.render(format, now)
 
     # ---- while not live
 
@@ -419,18 +419,19 @@ class Outbox:
         else:
             self._catch_up.go(chat)
 
-    def lines(self, page: Sequence[Event | Stretch], now: str, label: str | None) -> Iterator[bytes]:
+    def lines(self, page: Sequence[Event | Part], now: str, label: str | None) -> Iterator[bytes]:
         """The lines of a page of a command with this label, without what the user must not see any more."""
         format = self.format
         for part in page:
-            if not isinstance(part, Stretch):
+            if not isinstance(part, Part):
                 if self.may_show(part):
                     yield format.event(part, now, label)
                 continue
-            spans = [(0, len(part))] if part.is_of_everyone else [(at, at + 1) for at in range(len(part))]
+            stretch, everyone = part.stretch, part.is_of_everyone
+            spans = [(part.start, part.stop)] if everyone else [(at, at + 1) for at in range(part.start, part.stop)]
             for start, stop in spans:
-                if part.is_of_everyone or self.may_show(part.messages[start]):
-                    lines = part.render(format, now, start, stop)
+                if everyone or self.may_show(stretch.messages[start]):
+                    lines = stretch.render(format, now, start, stop)
                     yield lines if label is None else format.label_lines(lines, label)
 
     def may_show(self, event: Event) -> bool:
@@ -438,7 +439,7 @@ class Outbox:
             return False
         return self._catch_up is None or self._catch_up.may_show(event)
 
-    def note_shown(self, page: Sequence[Event | Stretch], up_to: int) -> None:
+    def note_shown(self, page: Sequence[Event | Part], up_to: int) -> None:
         """See `CatchUp.note_shown`."""
         if self._catch_up is not None:
             self._catch_up.note_shown(page, up_to)

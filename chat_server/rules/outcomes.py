@@ -8,7 +8,7 @@ from msgspec import Struct
 from chat_server.errors import Refusal
 from chat_server.log.entries import Logged
 from chat_server.protocol.base import Event, Reply
-from chat_server.store.stretches import Stretch
+from chat_server.store.stretches import Part
 
 
 class Push(Struct, frozen=True):
@@ -87,14 +87,14 @@ class Stale(Exception):
 
 Result = Reply | Entered | Opened | Refusal | None
 Then = tuple[Logged, Reply]
-Item = Event | Stretch
+Item = Event | Part
 """What a reading shows: an event, or several messages that may be shared with other readings."""
 
 
 def events_of(page: Iterable[Item]) -> Iterator[Event]:
     """One after the other."""
     for part in page:
-        if isinstance(part, Stretch):
+        if isinstance(part, Part):
             yield from part
         else:
             yield part

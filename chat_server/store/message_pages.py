@@ -1,7 +1,8 @@
 """Pages of the messages that a user has missed, merged over all of the user's chats.
 
 A page ends after `PAGE_MESSAGES_MAX` messages or about `PAGE_TEXT_CHARS_MAX` characters, whichever comes first, so that
-a slow reader holds only so much. It consists of stretches; those of chats that many read are shared (see `stretches`).
+a slow reader holds only so much. It consists of parts of stretches; the stretches of chats that many read are shared
+(see `stretches`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ from chat_server.log.stream import Position
 from chat_server.protocol.arguments import ID_MAX
 from chat_server.store.database import Database, Row
 from chat_server.store.messages import SELECT, to_messages
-from chat_server.store.stretches import Stretch, Stretches
+from chat_server.store.stretches import Part, Stretch, Stretches
 
 PAGE_MESSAGES_MAX = 200
 PAGE_TEXT_CHARS_MAX = 24_576
@@ -49,12 +50,12 @@ class Range(Struct):
 def load_new(db: Database, ranges: Iterable[Range], *, not_by: int = 0) -> "Pages":
     """Load pages of the messages of all these chats by id, in their newest state, except for those of one author."""
 
-    def shared(each: Range) -> Iterator[Stretch]:
-        for stretch in _stretches(db, each):
-            if not_by in stretch.authors:
-                yield from stretch.parts(lambda _, author: author != not_by)
+    def shared(each: Range) -> Iterator[Part]:
+        for part in _parts(db, each):
+            if not_by in part.stretch.authors:
+                yield from part.parts(lambda _, author: author != not_by)
             else:
-                yield stretch
+                yield part
 
     return Pages(db, ranges, _BY_ID, (not_by,), own=(_NEW,), beside=(), shared=shared)
 
@@ -67,17 +68,17 @@ def load_changed(db: Database, ranges: Iterable[Range]) -> "Pages":
 def load_new_and_changed(db: Database, ranges: Iterable[Range]) -> "Pages":
     """Load pages of all messages that are new or changed in these ranges of seq, sorted by seq, for programs."""
 
-    def shared(each: Range) -> Iterator[Stretch]:
-        for stretch in _stretches(db, each):
-            if stretch.has_changes:
-                yield from stretch.parts(lambda message, _: message.seq == message.id)
+    def shared(each: Range) -> Iterator[Part]:
+        for part in _parts(db, each):
+            if part.stretch.has_changes:
+                yield from part.parts(lambda message, _: message.seq == message.id)
             else:
-                yield stretch
+                yield part
 
     return Pages(db, ranges, _BY_SEQ, (), own=(_UNCHANGED, _CHANGED), beside=(_CHANGED,), shared=shared)
 
 
-class Pages(Iterator[list[Stretch]]):
+class Pages(Iterator[list[Part]]):
     """Pages of what is in some ranges.
 
     It is read by the statements `own`. What is shared comes from `shared`, and by the statements `beside`.
@@ -92,7 +93,7 @@ class Pages(Iterator[list[Stretch]]):
         *,
         own: tuple[str, ...],
         beside: tuple[str, ...] = (),
-        shared: Callable[[Range], Iterator[Stretch]] | None = None,
+        shared: Callable[[Range], Iterator[Part]] | None = None,
     ) -> None:
         """`key` is the column that the messages are sorted by."""
         self._db = db
@@ -113,18 +114,18 @@ class Pages(Iterator[list[Stretch]]):
         """Whether there may be another page."""
         return bool(self._ranges)
 
-    def __next__(self) -> list[Stretch]:
+    def __next__(self) -> list[Part]:
         while self._ranges:
             if page := self._load():
                 return page
         raise StopIteration
 
-    def _load(self) -> list[Stretch]:
+    def _load(self) -> list[Part]:
         """Load one page. All statements end with it, so that no snapshot is held between two pages."""
-        page: list[Stretch] = []
+        page: list[Part] = []
         count = chars = 0
-        for stretch in _merge(self._sources()):
-            fitting = stretch.first(PAGE_MESSAGES_MAX - count, PAGE_TEXT_CHARS_MAX - chars)
+        for part in _merge(self._sources()):
+            fitting = part.first(PAGE_MESSAGES_MAX - count, PAGE_TEXT_CHARS_MAX - chars)
             page.append(fitting)
             count += len(fitting)
             chars += fitting.chars
@@ -133,10 +134,10 @@ class Pages(Iterator[list[Stretch]]):
         else:
             self._ranges = []
         for each in self._ranges:
-            each.after = page[-1].keys[-1]
+            each.after = page[-1].last_key
         return page
 
-    def _sources(self) -> Iterator[Iterator[Stretch]]:
+    def _sources(self) -> Iterator[Iterator[Part]]:
         rows = []
         for each in self._ranges:
             is_shared = self._shared is not None and each.is_shared
@@ -146,32 +147,32 @@ class Pages(Iterator[list[Stretch]]):
         if rows:
             yield self._from_rows(merge(*rows, key=itemgetter(self._key)))
 
-    def _from_rows(self, rows: Iterator[Row]) -> Iterator[Stretch]:
+    def _from_rows(self, rows: Iterator[Row]) -> Iterator[Part]:
         while taken := list(islice(rows, ROWS_AT_ONCE)):
-            yield _stretch(self._db, taken, self._names, self._key)
+            yield _stretch(self._db, taken, self._names, self._key).whole()
 
 
-def _merge(sources: Iterable[Iterator[Stretch]]) -> Iterator[Stretch]:
-    """Merge stretches, each source's in the order of their keys, cutting them where another source goes on."""
-    heads = [(stretch.keys[0], at, stretch, each) for at, each in enumerate(sources) if (stretch := next(each, None))]
+def _merge(sources: Iterable[Iterator[Part]]) -> Iterator[Part]:
+    """Merge parts, each source's in the order of their keys, cutting them where another source goes on."""
+    heads = [(part.first_key, at, part, each) for at, each in enumerate(sources) if (part := next(each, None))]
     heapify(heads)
     while heads:
-        _, at, stretch, source = heads[0]
+        _, at, part, source = heads[0]
         if len(heads) == 1:
-            yield stretch
-            rest = next(source, None)
+            yield part
+            rest = None
         else:
             # Keys are unique; the other heads are the next two in the heap.
-            end = stretch.count_below(min(head[0] for head in heads[1:3]))
-            yield stretch.part(0, end)
-            rest = stretch.part(end, len(stretch)) if end < len(stretch) else next(source, None)
+            below, rest = part.cut(min(heads[1:3])[0])
+            yield below
+        rest = rest or next(source, None)
         if rest is None:
             heappop(heads)
         else:
-            heapreplace(heads, (rest.keys[0], at, rest, source))
+            heapreplace(heads, (rest.first_key, at, rest, source))
 
 
-def _stretches(db: Database, each: Range) -> Iterator[Stretch]:
+def _parts(db: Database, each: Range) -> Iterator[Part]:
     """Find or load what is in a range of ids of a shared chat, in the state of the reader's snapshot."""
     kept = db.stretches
     assert kept is not None

@@ -19,7 +19,7 @@ from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
 from chat_server.protocol.people import PreferenceChanged, PresenceChanged
 from chat_server.protocol.rooms import Left, TopicChanged
-from chat_server.store.stretches import Stretch
+from chat_server.store.stretches import Part, Stretch
 from tests.unit.delivery.messages import AT, message
 from tests.unit.fakes import FakeTransport
 
@@ -37,14 +37,14 @@ def reading(catch_up: CatchUp, delivered: int, *, by_id: bool = True) -> MissedM
     return missed
 
 
-def stretches(messages: Sequence[Message], length: int = 2) -> list[Stretch]:
+def stretches(messages: Sequence[Message], length: int = 2) -> list[Part]:
     parts = [list(messages[at : at + length]) for at in range(0, len(messages), length)]
-    return [Stretch(part, [each.id for each in part], [ALICE + 1] * len(part)) for part in parts]
+    return [Stretch(part, [each.id for each in part], [ALICE + 1] * len(part)).whole() for part in parts]
 
 
 def shown_one_by_one(catch_up: CatchUp, page: Sequence[Message]) -> Iterator[Message]:
-    for stretch, start, stop in catch_up.to_show(stretches(page)):
-        yield from stretch.messages[start:stop]
+    for part in catch_up.to_show(stretches(page)):
+        yield from part
 
 
 def shown(catch_up: CatchUp, page: Sequence[Message]) -> list[Message]:

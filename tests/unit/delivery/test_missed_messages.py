@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.store import chats, message_pages, state
 from chat_server.store.message_pages import Range
-from chat_server.store.stretches import Stretch
+from chat_server.store.stretches import Part
 from tests.unit.chat import Chat
 
 State = tuple[int, int]
@@ -48,7 +48,7 @@ def expected(chat: Chat, start: int, stop: int, *, by_id: bool) -> list[State]:
     def ranges() -> list[Range]:
         return [Range(each.chat_id, each.name, start, stop) for each in chats.of_user(chat.db, chat.ids["alice"])]
 
-    def states(pages: Iterator[list[Stretch]]) -> list[State]:
+    def states(pages: Iterator[list[Part]]) -> list[State]:
         return [(each.id, each.seq) for page in pages for part in page for each in part]
 
     if not by_id:

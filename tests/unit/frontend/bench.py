@@ -184,7 +184,8 @@ class Bench:
         missed, self.missed = self.missed, None
         page = [each for each in self.messages if missed.start < each.seq <= missed.stop]
         missed.is_read = True
-        self.outbox.take_page(missed, [Stretch(page, [each.seq for each in page], [0] * len(page))] if page else [])
+        stretch = Stretch(page, [each.seq for each in page], [0] * len(page))
+        self.outbox.take_page(missed, [stretch.whole()] if page else [])
 
     def block(self) -> None:
         self.stuck = True

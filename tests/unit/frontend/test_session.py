@@ -14,7 +14,7 @@ from chat_server.frontend.transport import Transport
 from chat_server.node import open_alone
 from chat_server.settings import load
 from chat_server.store.database import Database
-from chat_server.store.stretches import Stretch
+from chat_server.store.stretches import Part
 from tests.fake_runtime import FakeRuntime
 from tests.unit.fakes import FakeTransport
 
@@ -22,7 +22,7 @@ SETTINGS = load(["--disk-reserve", "off"], {})
 
 
 class Unreadable(MissedMessages):
-    def next_page(self, db: Database) -> list[Stretch]:
+    def next_page(self, db: Database) -> list[Part]:
         raise OSError("the disk is gone")
 
 

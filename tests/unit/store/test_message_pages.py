@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_server.protocol.formats import FORMATS
+from chat_server.protocol.messages import Message
 from chat_server.store import message_pages
 from chat_server.store.chats import MAIN
 from chat_server.store.message_pages import PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, Range
-from chat_server.store.stretches import Stretch, Stretches
+from chat_server.store.stretches import Part, Stretch, Stretches
 from tests.unit.chat import Chat
 
 
@@ -36,10 +38,10 @@ def ranges(after: int, up_to: int) -> list[Range]:
     return [Range(MAIN, "main", after, up_to), Range(2, "@bob", after, up_to)]
 
 
-def flat(pages: Iterator[list[Stretch]]) -> list[int]:
+def flat(pages: Iterator[list[Part]]) -> list[int]:
     found = []
-    for stretches in pages:
-        page = [message for stretch in stretches for message in stretch]
+    for parts in pages:
+        page = [message for part in parts for message in part]
         assert 0 < len(page) <= PAGE_MESSAGES_MAX
         assert sum(len(message.text or "") for message in page[:-1]) < PAGE_TEXT_CHARS_MAX
         found += [message.id for message in page]
@@ -63,8 +65,8 @@ def test_no_snapshot_is_held_between_two_pages(chat: Chat) -> None:
     assert flat(pages)[-1] == last
 
 
-def states(pages: Iterator[list[Stretch]]) -> list[tuple[int, int]]:
-    return [(message.id, message.seq) for page in pages for stretch in page for message in stretch]
+def states(pages: Iterator[list[Part]]) -> list[tuple[int, int]]:
+    return [(message.id, message.seq) for page in pages for part in page for message in part]
 
 
 @pytest.mark.parametrize("keeps", [False, True])
@@ -83,3 +85,52 @@ def test_changed_messages_come_by_seq_and_new_ones_by_id(tmp_path: Path, keeps: 
     found = states(message_pages.load_new_and_changed(chat.db, ranges(2, 9)))
     assert found == [(3, 3), (5, 5), (1, 7), (2, 8), (4, 9)]
     chat.close()
+
+
+def message(id_: int, chat: str = "main", text: str | None = "x") -> Message:
+    return Message(id_, id_, chat, "alice", "2026-11-21T23:00:00Z", text=text)
+
+
+@given(st.data(), st.sets(st.integers(1, 200)))
+def test_merged_parts_have_the_same_messages_as_a_plain_sort(data: st.DataObject, ids: set[int]) -> None:
+    """Of several chats, each in stretches of any length, of which some parts are left out."""
+    chats = [data.draw(st.integers(0, 4)) for _ in ids]
+    left_out = data.draw(st.sets(st.integers(1, 200)))
+    length = data.draw(st.integers(1, 20))
+    made: list[Stretch] = []
+
+    def source(chat: int) -> Iterator[Part]:
+        own = [message(id_) for id_, of in zip(sorted(ids), chats, strict=True) if of == chat]
+        for at in range(0, len(own), length):
+            some = own[at : at + length]
+            made.append(Stretch(some, [each.id for each in some], [0] * len(some)))
+            yield from made[-1].whole().parts(lambda each, _: each.id not in left_out)
+
+    parts = list(message_pages._merge([source(chat) for chat in range(5)]))
+    assert [each.id for part in parts for each in part] == sorted(ids - left_out)
+    assert all(part.stretch in made for part in parts), "none is copied"
+
+
+@given(st.lists(st.none() | st.text("x", max_size=5), min_size=1), st.data())
+def test_a_part_is_what_a_list_of_the_same_messages_would_be(texts: list[str | None], data: st.DataObject) -> None:
+    messages = [message(2 * at + 1, text=text) for at, text in enumerate(texts)]
+    start = data.draw(st.integers(0, len(messages) - 1))
+    stop = data.draw(st.integers(start + 1, len(messages)))
+    part, plain = (
+        Part(Stretch(messages, [each.id for each in messages], [0] * len(messages)), start, stop),
+        messages[start:stop],
+    )
+    assert list(part) == plain and len(part) == len(plain) and part.newest == max(each.seq for each in plain)
+    assert part.chars == sum(len(each.text or "") for each in plain)
+    assert (part.first_key, part.last_key) == (plain[0].id, plain[-1].id)
+    key = data.draw(st.integers(0, 2 * len(messages) + 2))
+    below, rest = part.cut(key)
+    assert list(below) == [each for each in plain if each.id < key] and list(below) + list(rest) == plain
+    most, chars = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    first = list(part.first(most, chars))
+    assert first == plain[: len(first)] and 1 <= len(first) <= most
+    assert sum(len(each.text or "") for each in first[:-1]) < chars
+    assert len(first) in (most, len(plain)) or sum(len(each.text or "") for each in first) >= chars
+    for format in FORMATS.values():
+        now = "2026-11-21T23:00:00Z"
+        assert part.render(format, now) == b"".join(format.event(each, now) for each in plain)

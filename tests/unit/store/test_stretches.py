@@ -21,7 +21,7 @@ from chat_server.store import chats, message_pages, stretches
 from chat_server.store.chats import MAIN
 from chat_server.store.database import Database, open_reader
 from chat_server.store.message_pages import Range
-from chat_server.store.stretches import ChangedMessages, Stretch, Stretches
+from chat_server.store.stretches import ChangedMessages, Part, Stretches
 from tests.unit.chat import Chat
 from tests.unit.fakes import HOUR_MS
 
@@ -36,7 +36,7 @@ def shown(db: Database, user_id: int, after: int, up_to: int, format: Format, no
         pages = message_pages.load_new(db, ranges, not_by=user_id)
     else:
         pages = message_pages.load_new_and_changed(db, ranges)
-    return b"".join(stretch.render(format, now) for page in pages for stretch in page)
+    return b"".join(part.render(format, now) for page in pages for part in page)
 
 
 class Reader:
@@ -149,17 +149,17 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
     chat.close()
 
 
-def read(chat: Chat, after: int = 0, up_to: int = 300, name: str = "main") -> list[Stretch]:
+def read(chat: Chat, after: int = 0, up_to: int = 300, name: str = "main") -> list[Part]:
     assert chat.db.stretches is not None
     chat.db.stretches.is_current = False
     pages = message_pages.load_new(chat.db, [Range(MAIN, name, after, up_to)], not_by=chat.ids["bob"])
-    return [stretch for page in pages for stretch in page]
+    return [part for page in pages for part in page]
 
 
 def test_all_are_given_the_same_stretches_and_the_same_bytes(chat: Chat) -> None:
     one, other = read(chat), read(chat)
     assert [len(each) for each in one] == [50] * 6
-    assert all(mine is yours for mine, yours in zip(one, other, strict=True))
+    assert all(mine.stretch is yours.stretch for mine, yours in zip(one, other, strict=True))
     for format in FORMATS.values():
         assert one[0].render(format, TODAY) is other[0].render(format, TODAY)
 
@@ -170,15 +170,29 @@ def test_who_begins_elsewhere_gets_parts_of_the_same(chat: Chat) -> None:
         parts = read(chat, 70, 270)
     assert loading.call_count == 0
     assert [message.id for part in parts for message in part] == list(range(71, 271))
-    assert parts[0].messages[0] is whole[1].messages[20]
+    assert next(iter(parts[0])) is whole[1].stretch.messages[20]
+
+
+def test_many_chats_in_turn_are_cut_into_parts_of_what_was_loaded_once(chat: Chat) -> None:
+    chat.say("alice", "/create #room")
+    chat.batch(*(chat.entry("alice", f"{'/send #room' if at % 2 else '/send_all'} {at}") for at in range(100)))
+    room = next(each.chat_id for each in chats.of_user(chat.db, chat.ids["alice"]) if each.name == "#room")
+    ranges = [Range(MAIN, "main", 300, 500), Range(room, "#room", 300, 500)]
+    with patch.object(message_pages, "Stretch", wraps=stretches.Stretch) as making:
+        parts = [part for page in message_pages.load_new(chat.db, ranges) for part in page]
+    ids = [message.id for part in parts for message in part]
+    assert ids == sorted(ids) and len(ids) == len(parts) == 100
+    assert making.call_count == len({id(part.stretch) for part in parts}) == 2
 
 
 def test_a_change_costs_no_more_than_its_stretch(chat: Chat) -> None:
     before = read(chat)
     chat.say("alice", "/edit 120 changed")
     after = read(chat)
-    assert [mine is yours for mine, yours in zip(before, after, strict=True)] == [True, True, False, True, True, True]
-    assert after[2].messages[19].text == "changed"
+    assert [mine.stretch is yours.stretch for mine, yours in zip(before, after, strict=True)] == [
+        True, True, False, True, True, True
+    ]  # fmt: skip
+    assert after[2].stretch.messages[19].text == "changed"
 
 
 def test_a_deleted_account_is_deleted_everywhere_at_once(chat: Chat) -> None:
@@ -205,13 +219,13 @@ def test_a_snapshot_from_before_a_change_shows_and_leaves_behind_nothing_newer_o
     chat.db.run("BEGIN")
     chat.db.value("SELECT seq FROM state")
     chat.say("alice", "/edit 120 changed")
-    assert read(chat)[2].messages[19].text == "119"
+    assert read(chat)[2].stretch.messages[19].text == "119"
     chat.db.run("END")
-    assert read(chat)[2].messages[19].text == "changed"
+    assert read(chat)[2].stretch.messages[19].text == "changed"
 
 
 def test_times_are_those_of_the_day_on_which_they_are_read(chat: Chat) -> None:
-    today = str(read(chat)[0].messages[0].at)
+    today = str(read(chat)[0].stretch.messages[0].at)
     first, later = (read(chat)[0].render(FORMATS["text"], now) for now in (today, "2030" + today[4:]))
     assert first.startswith(b"[" + today[11:19].encode()) and later.startswith(b"[" + today[:10].encode())
 

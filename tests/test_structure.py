@@ -68,7 +68,6 @@ TESTED_ELSEWHERE = {
     "delivery/connections.py": "tests/unit/delivery/test_delivery.py",
     "delivery/fanout.py": "tests/unit/delivery/test_delivery.py",
     "delivery/peers.py": "tests/unit/cluster/test_heartbeats.py",
-    "delivery/missed_messages.py": "tests/unit/delivery/test_outbox.py",
     "store/schema.py": "tests/unit/store/test_database.py",
     "store/blocks.py": "tests/unit/rules/test_blocks.py",
     "store/preferences.py": "tests/unit/rules/test_attention.py",

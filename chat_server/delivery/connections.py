@@ -122,6 +122,10 @@ class Connections:
             return []
         return list(known.values()) if isinstance(known, dict) else [known]
 
+    def outboxes_of(self, user_ids: Iterable[int]) -> list[Outbox]:
+        """Those of all connections of these users."""
+        return [connection.outbox for user_id in user_ids for connection in self.of_user(user_id)]
+
     def find_of_user(self, user_id: int, number: int) -> UserConnection | None:
         known = self._by_user.get(user_id)
         if isinstance(known, dict):

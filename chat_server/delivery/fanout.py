@@ -139,7 +139,7 @@ class FanOut:
     def _outboxes(self, audience: Audience, plan: Plan) -> list[Outbox]:
         """All of a user, or those that are behind of everyone or of a private chat."""
         if audience.user_id:
-            return [connection.outbox for connection in self._connections.of_user(audience.user_id)]
+            return self._connections.outboxes_of((audience.user_id,))
         if audience == EVERYONE:
             return list(self._behind)
         members = plan.members[audience.rooms[0]]
@@ -239,7 +239,7 @@ class FanOut:
 
     def tell_users(self, user_ids: Iterable[int], event: Event) -> None:
         """Tell these users, on all their connections, of what is in no batch."""
-        outboxes = [connection.outbox for user_id in user_ids for connection in self._connections.of_user(user_id)]
+        outboxes = self._connections.outboxes_of(user_ids)
         behind = [outbox for outbox in outboxes if not outbox.live]
         self.tell_live(outboxes, event)
         for outbox in behind:

@@ -72,7 +72,7 @@ class TypingSignals:
         readers = [
             user_id for user_id in signal.readers if not signal.room or signal.room in self._memberships.rooms(user_id)
         ]
-        outboxes = [connection.outbox for user_id in readers for connection in self._connections.of_user(user_id)]
+        outboxes = self._connections.outboxes_of(readers)
         event = Typing(signal.chat, signal.user, signal.typing)
         # Behind the reply to a command that takes long it would tell of who has stopped since.
         self._tell_live([outbox for outbox in outboxes if outbox.watches_typing and not outbox.holding], event)

@@ -265,7 +265,9 @@ class FanOut:
             for outbox in live:
                 if outbox.presence:
                     own = lines.get(outbox.user_id)
-                    live.write(outbox, data if own is None else data.replace(own, b"", 1))
+                    # Not by looking for it in the data: the reason why another one is away may have the same words.
+                    others = data if own is None else b"".join(line for line in lines.values() if line is not own)
+                    live.write(outbox, others)
         self._flush()
         for outbox in behind:
             for user_id, event in changes.items():

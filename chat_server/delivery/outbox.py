@@ -223,11 +223,7 @@ class Outbox:
     def release(self) -> None:
         """The command has been answered."""
         self.holding = False
-        meanwhile = self._end_meanwhile()
-        if meanwhile is not None and meanwhile.data:
-            self.write_paced(meanwhile.data, lambda written: self.catch_up() if written else None)
-        else:
-            self.catch_up()
+        self.catch_up()
 
     def _end_meanwhile(self) -> _Meanwhile | None:
         meanwhile, self._meanwhile = self._meanwhile, None
@@ -235,7 +231,7 @@ class Outbox:
         return meanwhile
 
     def _write_meanwhile(self) -> None:
-        """Write what waits for a reply, which it may not get any more."""
+        """Write what waits for a reply, which it may not get any more, or until the reply has been taken."""
         meanwhile = self._end_meanwhile()
         if meanwhile is not None:
             self.write(b"".join(meanwhile.data))
@@ -260,6 +256,8 @@ class Outbox:
 
     def catch_up(self) -> None:
         """Go on towards being live, as far as it may be now; at once where nothing was missed."""
+        if self._meanwhile is not None and not (self.paused or self.holding):
+            self._write_meanwhile()
         catch_up = self._catch_up
         if catch_up is None or catch_up.missed is not None:
             return

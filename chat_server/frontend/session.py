@@ -154,18 +154,19 @@ class Session:
         asker = Asker(
             self.outbox.user_id, self.number, self, self.token, self.outbox.format.wants_token, self.pipeline.client
         )
-        self._work(self._node.preparer.prepare(asker, command), self.pipeline.prepared)
+        self._work(lambda: self._node.preparer.prepare(asker, command), self.pipeline.prepared)
 
     def look_at_upload(self, opened: Opened) -> None:
-        self._work(self._node.transfers.open_upload(opened), self.pipeline.prepared)
+        self._work(lambda: self._node.transfers.open_upload(opened), self.pipeline.prepared)
 
     def read(self, query: Any) -> None:
         self._reading = self._node.read(self.outbox.user_id, query)
         self.read_on()
 
     def read_on(self) -> None:
-        assert self._reading is not None
-        self._work(self._next_page(self._reading), self.pipeline.page)
+        reading = self._reading
+        assert reading is not None
+        self._work(lambda: self._next_page(reading), self.pipeline.page)
 
     async def _next_page(self, reading: Reading) -> Page:
         page = await reading.next()
@@ -181,13 +182,16 @@ class Session:
             self._reading.close()
             self._reading = None
 
-    def _work(self, work: Awaitable[Any], then: Callable[[Any, float], None]) -> None:
+    def _work(self, work: Callable[[], Awaitable[Any]], then: Callable[[Any, float], None]) -> None:
         self._task = self._runtime.spawn(self._run(work, then))
 
-    async def _run(self, work: Awaitable[Any], then: Callable[[Any, float], None]) -> None:
-        """Await the work for the exclusive command, and give the pipeline its result."""
+    async def _run(self, work: Callable[[], Awaitable[Any]], then: Callable[[Any, float], None]) -> None:
+        """Do the work for the exclusive command, and give the pipeline its result.
+
+        A coroutine that was made but never awaited, as the task was cancelled before it began, Python would warn of.
+        """
         try:
-            result = await work
+            result = await work()
         except Refusal as refusal:
             result, then = refusal, self.pipeline.refused
         except READ_ERRORS as error:

@@ -144,6 +144,18 @@ def tell_presence(room: Room, ids: list[int]) -> None:
     room.feed.tell_presence({ids[0]: PresenceChanged("alice", True, "lunch")})
 
 
+async def test_nobody_is_told_of_oneself_whatever_others_say_of_being_away(room: Room) -> None:
+    bob = await connect(room, "bob")
+    bob.outbox.presence = True
+    changes = {
+        "alice": PresenceChanged("alice", True, "* bob is online"),
+        "carol": PresenceChanged("carol", True),
+        "bob": PresenceChanged("bob", True),
+    }
+    room.feed.tell_presence({room.chat.ids[name]: change for name, change in changes.items()})
+    assert bob.lines == ["* alice is away: * bob is online", "* carol is online"]
+
+
 def tell_typing(room: Room, ids: list[int]) -> None:
     room.delivery.typing.tell(ids[0], TypingSignal("alice", "@alice", 0, tuple(ids[1:]), True))
 

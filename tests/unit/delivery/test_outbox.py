@@ -456,6 +456,23 @@ async def test_a_reply_that_is_not_taken_holds_back_what_was_pushed_meanwhile(ro
     assert alice.outbox.live and alice.ids == [1, 2] and alice.lines[0][0] == "x"
 
 
+async def test_what_waits_behind_a_reply_that_is_not_taken_goes_before_the_end(room: Room) -> None:
+    """A notice counts as told then: it is not told again."""
+    alice = await room.connect("alice")
+    room.deliver(alice.says("/send_delayed bob 1s tea"))
+    room.chat.clock.advance(5000)
+    alice.outbox.hold()
+    room.deliver(Entry(Due()))
+    stop_reading(alice)
+    alice.outbox.reply(b"x" * 4000 + b"\n")
+    alice.outbox.release()
+    assert alice.outbox.paused
+    alice.outbox.write_at_end(b"* bye\n")
+    alice.outbox.close()
+    await room.flow()
+    assert alice.lines[-2:] == ["* your delayed message 1 was sent (#1)", "* bye"]
+
+
 async def test_what_the_welcome_showed_in_a_newer_state_is_not_shown_again(room: Room) -> None:
     bob, other = await room.connect("bob"), await room.connect("carol")
     room.deliver(bob.says("/send_all one"), other.says("/send_all two"))

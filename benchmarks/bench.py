@@ -35,6 +35,7 @@ from benchmarks.workloads import QUICK, WORKLOADS, FloorKind, Workload
 
 OURS = "ours"
 FLOORS: dict[FloorKind, str] = {"write": "bare writes", "durable": "durable writes", "sql": "the same SQL"}
+INSTALLED = {"InspIRCd": "inspircd", "ngIRCd": "ngircd"}
 HEAD = [
     "workload", "a second", "of bare writes", "of the floor", "of InspIRCd", "of ngIRCd", "p99 ms", "user µs",
     "system µs", "instructions",
@@ -182,7 +183,7 @@ def instructions_of(workload: Workload) -> float:
 def are_counted(workload: Workload) -> bool:
     """Whether the instructions of the workload can be counted; those with more cores are the same."""
     is_small = "messages" in workload.options and workload.connections <= COUNTED_CONNECTIONS_MAX
-    return is_small and workload.cores == SERVER_CORE and is_installed("valgrind")
+    return is_small and workload.cores == SERVER_CORE
 
 
 def run(chosen: list[Workload], options: argparse.Namespace) -> bool:
@@ -218,7 +219,8 @@ def quick(workloads: list[Workload], *, instructions: bool) -> None:
     for workload in workloads:
         with chat_server() as program:
             found = measure(program, workload, "text")
-        counted = f"  {instructions_of(workload):7,.0f} thousand instructions" if instructions else ""
+        is_counted = instructions and are_counted(workload)
+        counted = f"  {instructions_of(workload):7,.0f} thousand instructions" if is_counted else ""
         print(f"{workload.name:28}{found.user:8.1f} µs user {found.system:8.1f} µs system{counted}", flush=True)
 
 
@@ -226,17 +228,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="workloads whose names begin so")
-    parser.add_argument("--without", nargs="+", default=[], metavar="PROGRAM", help="such as ngIRCd, or “bare writes”")
+    others = [*FLOORS.values(), *INSTALLED]
+    parser.add_argument("--without", nargs="+", default=[], choices=others, metavar="PROGRAM", help=", ".join(others))
     parser.add_argument("--quick", action="store_true", help="the server alone, one round of four workloads")
     parser.add_argument("--instructions", action="store_true", help="count instructions too, with valgrind")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the document whose table is written anew")
     options = parser.parse_args()
-    if OURS in options.without:
-        parser.error("all others are compared with ours")
     chosen = [each for each in WORKLOADS if not options.only or each.name.startswith(tuple(options.only))]
+    if not chosen:
+        parser.error(f"no workload begins so; there are {', '.join(f'“{each.name}”' for each in WORKLOADS)}")
+    if options.instructions and not is_installed("valgrind"):
+        print("valgrind is not installed: instructions are not counted", file=sys.stderr, flush=True)
+        options.instructions = False
     if options.quick:
         quick([each for each in chosen if each.name in QUICK or options.only], instructions=options.instructions)
         return
+    for name, program in INSTALLED.items():
+        if name not in options.without and not is_installed(program):
+            print(f"{program} is not installed: {name} is left out", file=sys.stderr, flush=True)
     print(f"{machine()}; medians of {options.rounds} rounds", flush=True)
     if not run(chosen, options):
         sys.exit(1)

@@ -90,11 +90,16 @@ class Program(NamedTuple):
 
 @cache
 def build(name: str) -> str:
-    """Compile a C program of this folder; its path."""
+    """Compile a C program of this folder; its path. Where that fails, all ends: nothing can be measured without it."""
     BUILD.mkdir(exist_ok=True)
     program = BUILD / name
     options = ["-O2", "-Wall", "-Wextra"]
-    subprocess.run(["cc", *options, "-o", program, HERE / f"{name}.c", *LIBRARIES.get(name, [])], check=True)
+    advice = "on Debian: apt-get install gcc libsqlite3-dev"
+    if not is_installed("cc"):
+        sys.exit(f"no C compiler (cc) is installed, and the benchmarks need one; {advice}")
+    command = ["cc", *options, "-o", str(program), str(HERE / f"{name}.c"), *LIBRARIES.get(name, [])]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(f"{name}.c could not be compiled; {advice}")
     return str(program)
 
 

@@ -28,6 +28,7 @@ from benchmarks.programs import (
     inspircd,
     is_installed,
     ngircd,
+    our_version,
     run_load,
 )
 from benchmarks.report import as_table, machine, write
@@ -237,6 +238,7 @@ def main() -> None:
     chosen = [each for each in WORKLOADS if not options.only or each.name.startswith(tuple(options.only))]
     if not chosen:
         parser.error(f"no workload begins so; there are {', '.join(f'“{each.name}”' for each in WORKLOADS)}")
+    print(our_version(), flush=True)
     if options.instructions and not is_installed("valgrind"):
         print("valgrind is not installed: instructions are not counted", file=sys.stderr, flush=True)
         options.instructions = False

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.programs import OUR_SERVER
 from benchmarks.report import as_table, write
 from chat_client import Chat, connect
 
@@ -47,7 +48,7 @@ WORDS = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text().split()
 def running(data: str) -> Iterator[int]:
     """A server; its port."""
     options = ["--port", "0", "--data", data, "--command-rate", "off", "--main-rate-limit", "off"]
-    command = [sys.executable, "-m", "chat_server", *options]
+    command = [*OUR_SERVER, *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
@@ -221,7 +222,7 @@ async def day(screen: Screen, chat: Chat, count: int) -> None:
 
 
 def client(port: int) -> list[str]:
-    return ["-m", "chat_client", "--server", f"localhost:{port}", "--user", TYPIST]
+    return ["-P", "-m", "chat_client", "--server", f"localhost:{port}", "--user", TYPIST]
 
 
 async def measure(options: argparse.Namespace, port: int, home: str) -> list[list[str]]:

@@ -12,14 +12,13 @@ import hashlib
 import os
 import re
 import statistics
-import sys
 import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 
-from benchmarks.programs import pinned, running, running_beside
+from benchmarks.programs import OUR_SERVER, pinned, running, running_beside
 
 RECEIVERS = 50
 FILE_BYTES = 5 << 20
@@ -120,7 +119,7 @@ def one(messages: int, count: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as data:
         options = ["--port", "0", "--data", data, "--log-level", "warning"]
         options += ["--command-rate", "off", "--main-rate-limit", "off"]
-        with running(pinned("0", sys.executable, "-m", "chat_server", *options)) as said:
+        with running(pinned("0", *OUR_SERVER, *options)) as said:
             found = re.search(r":(\d+)$", said.strip())
             assert found, said
             port = int(found[1])

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
-from benchmarks.programs import pinned, running, running_beside
+from benchmarks.programs import OUR_SERVER, pinned, running, running_beside
 
 PEOPLE = 10
 PAUSE_SECONDS = 0.125
@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as data:
-        server = [sys.executable, "-m", "chat_server", "--port", "0", "--data", data]
+        server = [*OUR_SERVER, "--port", "0", "--data", data]
         with running([*server, *FILLING]) as first:
             port = port_of(first)
             asyncio.run(fill(port))

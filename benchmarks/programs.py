@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 BUILD = HERE / "build"
 SERVER_CORE, LOAD_CORE = "0", "1"
 LIBRARIES = {"floor": ["-lsqlite3"]}
+# What is installed, be it compiled: without -P the sources of the folder that this is run in would come first.
+OUR_SERVER = [sys.executable, "-P", "-m", "chat_server"]
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 START_SECONDS_MAX = 20.0
 END_SECONDS_MAX = 30.0
@@ -159,6 +161,11 @@ def _begin(began: Event, load: Callable[..., None], *arguments: object) -> None:
 # ---- the programs
 
 
+def our_version() -> str:
+    """The server's, with its build."""
+    return subprocess.run([*OUR_SERVER, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+
+
 @contextmanager
 def chat_server(
     data: str | None = None, *options: str, before: Sequence[str] = (), cores: str = SERVER_CORE
@@ -166,8 +173,7 @@ def chat_server(
     """The server without its limits, on a new chat or the one in `data`, started by the command `before`."""
     with tempfile.TemporaryDirectory() as new:
         unlimited = ["--command-rate", "off", "--main-rate-limit", "off"]
-        program = [sys.executable, "-m", "chat_server"]
-        command = [*before, *program, "--port", "0", "--data", data or new, *unlimited, *options]
+        command = [*before, *OUR_SERVER, "--port", "0", "--data", data or new, *unlimited, *options]
         with started(pinned(cores, *command)) as process:
             assert process.stdout is not None
             said = process.stdout.readline()

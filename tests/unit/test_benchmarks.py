@@ -1,12 +1,18 @@
-"""The benchmarks on a machine that lacks what they can use: one line says so, and what can be measured is."""
+"""The benchmarks: what they measure, and one line for what a machine lacks of what they can use."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from benchmarks import bench, programs
 from benchmarks.workloads import QUICK, Workload
+from chat_server import __version__
+from chat_server.build import BUILD
+
+OURS = "chat-server 1.2.3 (compiled)"
 
 
 @pytest.fixture
@@ -25,6 +31,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(bench, "chat_server", no_server)
     monkeypatch.setattr(bench, "measure", measure)
+    monkeypatch.setattr(bench, "our_version", lambda: OURS)
     monkeypatch.setattr(bench, "is_installed", lambda _: False)
     monkeypatch.setattr(bench, "instructions_of", lambda _: 7.0)
     return names
@@ -42,6 +49,7 @@ def test_without_valgrind_no_instructions_are_counted(
     out, err = capsys.readouterr()
     assert err == "valgrind is not installed: instructions are not counted\n"
     assert started == QUICK and "instructions" not in out
+    assert out.startswith(f"{OURS}\n")
 
 
 def test_workloads_whose_instructions_are_not_counted_are_measured_all_the_same(
@@ -49,7 +57,9 @@ def test_workloads_whose_instructions_are_not_counted_are_measured_all_the_same(
 ) -> None:
     monkeypatch.setattr(bench, "is_installed", lambda _: True)
     begin(monkeypatch, "--quick", "--instructions", "--only", "100 ")
-    counted = {line[:28].strip(): "7 thousand instructions" in line for line in capsys.readouterr().out.splitlines()}
+    counted = {
+        line[:28].strip(): "7 thousand instructions" in line for line in capsys.readouterr().out.splitlines()[1:]
+    }
     assert counted == {
         "100 pairs, W = 20 each": True,
         "100 chats of 50, W = 100": False,
@@ -89,3 +99,12 @@ def test_without_a_compiler_they_end_with_a_line(monkeypatch: pytest.MonkeyPatch
 def test_what_cannot_be_compiled_ends_them_with_a_line() -> None:
     with pytest.raises(SystemExit, match=r"^nothing\.c could not be compiled; on Debian: apt-get install"):
         programs.build.__wrapped__("nothing")
+
+
+def test_the_server_that_is_installed_is_measured_wherever_they_are_run(tmp_path: Path) -> None:
+    """In a clone whose environment has the compiled build, the sources of the clone were."""
+    (tmp_path / "chat_server").mkdir()
+    (tmp_path / "chat_server" / "__main__.py").write_text("print('another one')")
+    command = [*programs.OUR_SERVER, "--version"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said == f"chat-server {__version__} ({BUILD})\n"

@@ -48,7 +48,7 @@ def parse(text: str, *, text_chars_max: int, talk: Target | None = None, verbs: 
             command = spec.build(**values)
         if len(text) > text_chars_max:
             _check_text(command, text_chars_max)
-        if "@" in text:
+        if "@" in text or "\\u0040" in text:  # as JSON may write it
             command = with_mentions(command)
     except Refusal as refusal:
         return Parsed(verb, label, error=refusal)

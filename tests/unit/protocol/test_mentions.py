@@ -1,4 +1,6 @@
 import re
+import unicodedata
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -6,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.protocol import mentions
+from chat_server.protocol.characters import may_be_named
 from chat_server.protocol.mentions import MENTIONS_MAX, find_mentions
 from chat_server.protocol.messages import Comment, Edit, Send, SendAll, SendDelayed
 from chat_server.protocol.names import fold
@@ -21,6 +24,9 @@ from tests.unit.strategies import any_text, names
         ("see @a.b. and @c-d_", ("a.b", "c-d")),
         ("привет @Анна", ("анна",)),
         ("@ＢＯＢ", ("bob",)),
+        ("@Zoe\u0308 and @Nguye\u0302\u0303n, @か\u3099!", ("zoë", "nguyễn", "が")),
+        ("cafe\u0301@bob.example", ()),
+        ("@bob\u20dd @carol\ufe0f", ("bob", "carol")),
         ("write to bob@example.org", ()),
         ("@@bob a@bob @ bob @. @-", ()),
         ("a.@bob a-@bob", ()),
@@ -45,6 +51,15 @@ def test_a_name_is_found_whatever_stands_around_it(name: str, text: str) -> None
     assert len(find_mentions(text)) <= MENTIONS_MAX
 
 
+def test_a_letter_of_a_name_may_come_in_characters_of_its_own() -> None:
+    letters = [char for char in map(chr, range(0x80, 0x20000)) if unicodedata.decomposition(char) and char.isalnum()]
+    for char in letters:
+        for form in "NFC", "NFD":
+            written = unicodedata.normalize(form, f"a{char}b")
+            if may_be_named(fold(written)):
+                assert find_mentions(f"@{written} hi") == (fold(written),), ascii(written)
+
+
 @given(st.text("@aA.-_é \n", max_size=60))
 def test_a_name_is_what_begins_a_word_up_to_what_names_do_not_have(text: str) -> None:
     words = [match[1].rstrip("._-") for match in re.finditer(r"(?<![\w.@-])@([\w.-]+)", text)]
@@ -63,6 +78,12 @@ def test_a_name_is_folded_once_however_often_it_is_written() -> None:
 def test_the_parser_puts_them_into_what_has_a_text(line: str) -> None:
     command = parse(line.format("hi @Bob"), text_chars_max=100).command
     assert isinstance(command, SendAll | Send | Comment | Edit | SendDelayed)
+    assert command.mentions == ("bob",)
+
+
+@pytest.mark.parametrize("cmd", ['"send_all"', '"edit","id":3', '"reply","id":3', '"send","target":"bob"'])
+def test_json_may_escape_the_sign(cmd: str) -> None:
+    command: Any = parse(rf'{{"cmd":{cmd},"text":"hi \u0040\u0042ob"}}', text_chars_max=100).command
     assert command.mentions == ("bob",)
 
 

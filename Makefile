@@ -11,7 +11,7 @@
 # make test-install  installs it on a machine of its own, starts, upgrades and removes it: three minutes, as root
 # make release  builds what is published in dist/: source distribution, wheels, Debian package, SHA256SUMS
 # make bench  measures all that docs/performance.md shows, and writes it anew: an idle machine, an hour, a C compiler
-# make bench-quick  what a message takes of a processor, in under two minutes: for before and after a change
+# make bench-quick  what a message takes of a processor, in a few minutes: for before and after a change
 # make format writes the code as the formatter wants it
 
 # The newest of those that the tests are run on, before any other.

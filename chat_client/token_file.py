@@ -18,6 +18,7 @@ from msgspec import Struct, field
 
 from chat_client.common.private_file import locked, read, replace
 from chat_client.sdk.server_address import Server
+from chat_server.protocol.names import fold
 
 
 class _Server(Struct):
@@ -59,7 +60,7 @@ class TokenFile:
 
     def last_user(self) -> str | None:
         """The user who signed in there last."""
-        return next((each.last for each in self._known() if each.last.casefold() in each.tokens), None)
+        return next((each.last for each in self._known() if fold(each.last) in each.tokens), None)
 
     def _known(self) -> list[_Server]:
         kept = _read(self._path).servers
@@ -67,7 +68,7 @@ class TokenFile:
 
     def get(self, user: str, server: Server) -> str | None:
         kept = _read(self._path).servers.get(server.identity)
-        return kept.tokens.get(user.casefold()) if kept else None
+        return kept.tokens.get(fold(user)) if kept else None
 
     def put(self, user: str, token: str) -> None:
         """Raises OSError."""
@@ -77,15 +78,15 @@ class TokenFile:
                 server = kept.servers.setdefault(each.identity, _Server())
                 # Another client may have come by TLS since this one began.
                 server.last, server.tls = user, server.tls or self.tls
-                server.tokens[user.casefold()] = token
+                server.tokens[fold(user)] = token
 
     def drop(self, user: str, token: str) -> None:
         """Raises OSError."""
         with self._changing() as kept:
             for each in self._servers:
                 server = kept.servers.get(each.identity, _Server())
-                if server.tokens.get(user.casefold()) == token:
-                    del server.tokens[user.casefold()]
+                if server.tokens.get(fold(user)) == token:
+                    del server.tokens[fold(user)]
 
     @contextmanager
     def _changing(self) -> Iterator[_Kept]:

@@ -15,6 +15,7 @@ from msgspec import Raw, Struct, field
 
 from chat_client.common import wording
 from chat_client.common.private_file import locked, read, replace
+from chat_server.protocol.names import fold
 
 ACCOUNTS_MAX = 20
 DRAFTS_MAX, DRAFT_CHARS_MAX = 100, 20_000
@@ -31,7 +32,7 @@ class Kept(Struct, frozen=True):
 
 def account(user: str, history: str) -> str:
     """The name under which an account is kept."""
-    return f"{user.casefold()}@{history}"
+    return f"{fold(user)}@{history}"
 
 
 class AccountFile:

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from chat_client.sdk.events import Connected, Connecting
 from chat_server.protocol.messages import Message
+from chat_server.protocol.names import fold
 from chat_server.protocol.people import PreferenceChanged, PreferencesTold
 
 SetLevel = Literal["all", "mentions"]
@@ -62,7 +63,7 @@ class Listening:
 
     def hides(self, message: Message) -> bool:
         """Whether the message is one of which `hear` has left its place alone."""
-        return message.text == HIDDEN_TEXT and message.from_.casefold() in self.ignored
+        return message.text == HIDDEN_TEXT and fold(message.from_) in self.ignored
 
     def hear(self, event: _E, me: str) -> _E:
         """The event as it is for this user: a word that calls counts as a mention, and what an ignored user says is
@@ -73,7 +74,7 @@ class Listening:
         self._take(event)
         if not isinstance(event, Message) or event.from_ == me or event.deleted:
             return event
-        if event.chat == "main" and event.from_.casefold() in self.ignored:
+        if event.chat == "main" and fold(event.from_) in self.ignored:
             return structs.replace(event, text=HIDDEN_TEXT, mentions=None, file=None, reactions=None)
         if self._words is not None and me not in (event.mentions or ()) and self._words.search(event.text or ""):
             return structs.replace(event, mentions=[*(event.mentions or ()), me])
@@ -81,11 +82,11 @@ class Listening:
 
     def level(self, chat: str) -> SetLevel | None:
         """None: the usual one, which is all in a chat of two, and mentions elsewhere."""
-        return self.levels.get(chat.casefold())
+        return self.levels.get(fold(chat))
 
     def level_now(self, chat: str) -> Level:
         """How much of the chat calls."""
-        if chat.casefold() in map(str.casefold, self.muted):
+        if fold(chat) in map(fold, self.muted):
             return "none"
         return self.level(chat) or usual_level(chat)
 
@@ -95,14 +96,14 @@ class Listening:
         if level == "none":
             return [f"/mute {chat}"]
         is_muted = self.level_now(chat) == "none"
-        kept = f"/preference level:{chat.casefold()} {'' if level == usual_level(chat) else level}"
+        kept = f"/preference level:{fold(chat)} {'' if level == usual_level(chat) else level}"
         return [*([f"/unmute {chat}"] if is_muted else []), kept]
 
 
 def line_to_ignore(user: str, *, is_ignored: bool) -> str:
     """Return what has to be asked of the server, so that the user is ignored on all devices, or no more."""
     name = user.removeprefix("@")
-    return f"/preference ignore:{name.casefold()} {name if is_ignored else ''}"
+    return f"/preference ignore:{fold(name) or name} {name if is_ignored else ''}"
 
 
 def preference_in_words(name: str, value: str | None) -> str | None:

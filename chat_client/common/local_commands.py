@@ -17,6 +17,7 @@ from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Outgoing, chat_name
 from chat_client.sdk.typed_line import Argument, find
 from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.names import fold
 
 Task = Coroutine[Any, Any, None] | None  # what takes its time; None: it is done
 
@@ -301,7 +302,7 @@ def _level(front_end: FrontEnd, chat: str, level: str | None = None) -> Task:
 def _ignore(front_end: FrontEnd, username: str | None = None) -> Task:
     if username is not None and not chat_name(username).startswith("@"):
         raise Refused("bad_argument", wording.usage(LOCAL["ignore"].form))
-    if username is not None and username.removeprefix("@").casefold() == front_end.user.casefold():
+    if username is not None and fold(username.removeprefix("@")) == fold(front_end.user):
         raise Refused("not_yourself", "you cannot ignore yourself")
     if username is not None:
         return front_end.ask_server(line_to_ignore(username, is_ignored=True))
@@ -314,7 +315,7 @@ def _ignore(front_end: FrontEnd, username: str | None = None) -> Task:
     "/unignore <username>", "shows what the user says in main again", "/unignore mallory", argument("username", "user")
 )
 def _unignore(front_end: FrontEnd, username: str) -> Task:
-    if username.removeprefix("@").casefold() not in front_end.listening.ignored:
+    if fold(username.removeprefix("@")) not in front_end.listening.ignored:
         raise Refused("unknown_user", f"you do not ignore {username}; /ignore lists whom you ignore")
     return front_end.ask_server(line_to_ignore(username, is_ignored=False))
 

@@ -15,6 +15,10 @@ from chat_server.errors import Refusal
 from chat_server.protocol.characters import is_alphanumeric, may_be_named
 
 NAME_CHARS_MAX = 32
+# What a name in a text consists of, for the brackets of a pattern, with the marks that become one letter with the one
+# before them: the last letter of `@Zoë` may come as two characters, and without the second it would call Zoe. To
+# normalize the whole text took up to 24 ms.
+NAME_CHARS = r"\w.\-\u0300-\u036f\u0653-\u0655\u093c\u0bd7\u102e\u1b35\u3099\u309a\U000110ba"
 # The length of a name before it is normalized, which takes long for a text made for that.
 RAW_CHARS_MAX = 128
 RESERVED = frozenset(("main", "all", "server", "system", "me", "you"))

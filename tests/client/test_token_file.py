@@ -42,6 +42,12 @@ def test_tokens_are_kept_by_server_and_user(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["tokens.json"]
 
 
+def test_a_token_is_found_however_the_name_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    tokens(path, "a:1").put("Zoe\u0308", "one")
+    assert (got(path, "a:1", "zoë"), tokens(path, "a:1").last_user()) == (["one"], "Zoe\u0308")
+
+
 def test_a_token_belongs_to_the_server_and_not_to_how_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     tokens(path, "localhost,chat.example.org:9").put("bob", "one")

@@ -14,6 +14,7 @@ from msgspec import Struct
 from chat_client.common.cells import Fragment, glyphs, row_width
 from chat_client.common.links import PATTERN, address, trimmed
 from chat_client.tui.render.colours import name_style
+from chat_server.protocol.names import NAME_CHARS, fold
 
 LINK_PREFIX = "url="  # of the last word in a style, which tells where a link leads
 CUT_MARK = "↵"  # ends a row of code that goes on in the next one
@@ -25,7 +26,7 @@ _MARKS = re.compile(
     r"|(?P<bold>(?<![\w*])\*\*(?=[^\s*])[^\n]{0,300}?[^\s*]\*\*(?![\w*]))"
     r"|(?P<italic>(?<![\w*])\*(?=[^\s*])[^\n*]{0,300}?(?<=[^\s*])\*(?![\w*])"
     r"|(?<![\w_])_(?=[^\s_])[^\n_]{0,300}?(?<=[^\s_])_(?!\w))"
-    r"|(?<![\w@])(?P<at>@[\w.-]*\w)"
+    rf"|(?P<at>@(?<![{NAME_CHARS}@]@)[{NAME_CHARS}]+(?<![._-]))"
 )
 _WORD = r"\w+"
 _FILTER = r"(?i)[a-z]+:\S+"  # `in:#team`: no word that is sought
@@ -74,7 +75,7 @@ def _fragments(text: str, style: str, me: str | None) -> Iterator[Fragment]:
         elif match["code"]:
             yield f"{style} code", whole
         elif match["at"]:
-            is_me = me is not None and whole[1:].casefold() == me.casefold()
+            is_me = me is not None and fold(whole[1:]) == fold(me)
             yield f"{style} {'me' if is_me else name_style(whole[1:])}", whole
         else:
             marks = 2 if kind == "bold" else 1

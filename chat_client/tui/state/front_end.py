@@ -25,6 +25,7 @@ from chat_client.tui.state.effects import (
 from chat_client.tui.state.notes import note_answer
 from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.names import fold
 
 
 class ScreenFrontEnd(FrontEnd):
@@ -154,6 +155,6 @@ class ScreenFrontEnd(FrontEnd):
 def named_chat(screen: ScreenState, name: str) -> str:
     """The chat that a typed name means: `main`, `#team`, `@bob`; a bare name is a user's."""
     for known in (*screen.chats.by_name, *(f"@{user}" for user in screen.roster.online)):
-        if known.casefold() in (name.casefold(), f"@{name}".casefold()):
+        if fold(known) in (fold(name), fold(f"@{name}")):
             return known
     return chat_name(name)

@@ -54,6 +54,23 @@ def test_who_is_called_by_a_word_and_by_name_is_mentioned_once() -> None:
     assert Listening(["deploy"]).hear(said(1, "deploy @alice"), "alice").mentions == ["alice"]
 
 
+@pytest.mark.parametrize("written", ["Zoë", "@ZOË", "Zoe\u0308", "Ｚｏë"])
+def test_who_is_ignored_is_so_however_the_name_is_written(written: str) -> None:
+    listening = Listening([])
+    ask(listening, line_to_ignore(written, is_ignored=True))
+    assert listening.hear(said(1, "hi", who="Zoë"), "alice").text == HIDDEN_TEXT
+    ask(listening, line_to_ignore("zoë", is_ignored=False))
+    assert listening.hear(said(1, "hi", who="Zoë"), "alice").text == "hi"
+
+
+def test_a_level_is_of_the_chat_however_its_name_is_written() -> None:
+    listening = Listening([])
+    ask(listening, *listening.lines_for_level("#cafe\u0301", "all"))
+    assert (listening.level_now("#café"), listening.level_now("#tea")) == ("all", "mentions")
+    listening.muted.add("#café")
+    assert listening.level_now("#CAFE\u0301") == "none"
+
+
 def test_who_is_ignored_is_hidden_in_main_alone_and_calls_nobody() -> None:
     listening = Listening(["deploy"])
     ask(listening, line_to_ignore("@Bob", is_ignored=True))

@@ -28,11 +28,19 @@ def marked(text: str, kind: str) -> list[str]:
         ("`code` and ``more ` code``", "code", ["`code`", "``more ` code``"]),
         ("**bold with `code` in it**", "code", ["`code`"]),
         ("@bob and bob@example.org", name_style("bob"), ["@bob"]),
+        ("@Zoe\u0308, @zoë._ and @.", name_style("Zoë"), ["@Zoe\u0308", "@zoë"]),
     ],
 )
 def test_marks_set_their_text_apart_and_stay(text: str, kind: str, parts: list[str]) -> None:
     assert marked(text, kind) == parts
     assert "".join(part for _, part in fragments(text, "body")) == text
+
+
+@pytest.mark.parametrize("written", ["zoë", "ZOË", "Zoe\u0308", "Ｚｏë"])
+def test_a_name_is_the_user_s_however_it_is_written(written: str) -> None:
+    assert [part for style, part in fragments(f"hi @{written}!", "body", "Zoë") if "me" in style.split()] == [
+        f"@{written}"
+    ]
 
 
 @pytest.mark.parametrize(

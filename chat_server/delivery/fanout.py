@@ -264,9 +264,10 @@ class FanOut:
             data = b"".join(lines.values())
             for outbox in live:
                 if outbox.presence:
-                    own = lines.get(outbox.user_id)
-                    # Not by looking for it in the data: the reason why another one is away may have the same words.
-                    others = data if own is None else b"".join(line for line in lines.values() if line is not own)
+                    others = data
+                    if outbox.user_id in lines:
+                        # Not by looking for the line: the reason why another one is away may have the same words.
+                        others = b"".join(line for user_id, line in lines.items() if user_id != outbox.user_id)
                     live.write(outbox, others)
         self._flush()
         for outbox in behind:

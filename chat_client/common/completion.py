@@ -15,9 +15,9 @@ from chat_client.common.cells import width
 from chat_client.common.days import NAMED
 from chat_client.common.emoji import emojis
 from chat_client.common.listening import LEVELS
+from chat_client.common.names import fold_typed
 from chat_client.sdk.typed_line import Argument, find, is_chat_for, is_path, pairs_of, positional
 from chat_server.protocol.connection import CommandForm
-from chat_server.protocol.names import fold
 
 CANDIDATES_MAX = 120
 HINT_CELLS_MAX = 60  # of what a command does, so that a list has room for it in 80 columns
@@ -177,8 +177,8 @@ def _in_text(before: str, known: Known) -> Found:
     if begun := re.search(_EMOJI, before):
         return _emojis(begun[1])
     word = before[max(before.rfind(" "), before.rfind("\n"), before.rfind("\t")) + 1 :]
-    folded = fold(word.removeprefix("@"))
-    names = (user for user in known.users if word and fold(user).startswith(folded))
+    folded = fold_typed(word.removeprefix("@"))
+    names = (user for user in known.users if word and fold_typed(user).startswith(folded))
     return (Candidate(f"@{user} ", len(word), f"@{user}") for user in names)
 
 
@@ -262,7 +262,7 @@ def _in_short(help: str) -> str:
 
 
 def _matching(word: str, entries: Iterable[tuple[str, str]]) -> Found:
-    folded = word.casefold()
+    folded = fold_typed(word)
     for text, hint in entries:
-        if text.casefold().startswith(folded):
+        if fold_typed(text).startswith(folded):
             yield Candidate(text, len(word), text.rstrip(" "), hint)

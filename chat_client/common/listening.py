@@ -6,6 +6,7 @@ from typing import Literal, TypeVar, get_args
 
 from msgspec import structs
 
+from chat_client.common.names import fold_typed
 from chat_client.sdk.events import Connected, Connecting
 from chat_server.protocol.messages import Message
 from chat_server.protocol.names import fold
@@ -103,7 +104,7 @@ class Listening:
 def line_to_ignore(user: str, *, is_ignored: bool) -> str:
     """Return what has to be asked of the server, so that the user is ignored on all devices, or no more."""
     name = user.removeprefix("@")
-    return f"/preference ignore:{fold(name) or name} {name if is_ignored else ''}"
+    return f"/preference ignore:{fold_typed(name)} {name if is_ignored else ''}"
 
 
 def preference_in_words(name: str, value: str | None) -> str | None:

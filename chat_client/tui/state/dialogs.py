@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from chat_client.common.names import fold_typed
 from chat_client.tui.state.feed import Scroll
 
 
@@ -73,17 +74,17 @@ _NOWHERE = 5
 
 def _rank(word: str, name: str, topic: str) -> int:
     """How far the word is from being the name."""
-    bare = name.casefold().lstrip("#@")
-    if bare.startswith(word):
+    bare, named = fold_typed(name).lstrip("#@"), fold_typed(word)
+    if bare.startswith(named):
         return 0
-    if any(part.startswith(word) for part in re.split(r"[-_. ]", bare)):
+    if any(part.startswith(named) for part in re.split(r"[-_. ]", bare)):
         return 1
-    if word in bare:
+    if named in bare:
         return 2
     if word in topic.casefold():
         return 3
     letters = iter(bare)
-    return 4 if len(word) > 2 and all(letter in letters for letter in word) else _NOWHERE
+    return 4 if len(named) > 2 and all(letter in letters for letter in named) else _NOWHERE
 
 
 def find_lines(lines: Iterable[str], text: str) -> list[str]:

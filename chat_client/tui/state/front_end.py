@@ -154,7 +154,8 @@ class ScreenFrontEnd(FrontEnd):
 
 def named_chat(screen: ScreenState, name: str) -> str:
     """The chat that a typed name means: `main`, `#team`, `@bob`; a bare name is a user's."""
+    wanted = fold(name), fold(f"@{name}")
     for known in (*screen.chats.by_name, *(f"@{user}" for user in screen.roster.online)):
-        if fold(known) in (fold(name), fold(f"@{name}")):
+        if fold(known) in wanted:
             return known
     return chat_name(name)

@@ -53,6 +53,19 @@ def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: 
     assert texts(before, structs.replace(KNOWN, open_chat="#ops")) == after
 
 
+@pytest.mark.parametrize("written", ["zo", "ZOË", "Zoe\u0308", "@Ｚｏ"])
+def test_a_name_is_completed_however_it_is_typed(written: str) -> None:
+    known = structs.replace(KNOWN, users=["bob", "Zoë"])
+    at = "@" if written.startswith("@") else ""
+    assert texts(f"/get_chat_with {written}", known) == [f"/get_chat_with {at}Zoë "]
+    assert texts(f"hi {written}", known) == ["hi @Zoë "]
+
+
+@pytest.mark.parametrize("before", ["see ", "see @", "/get_chat_with ", "/invite #ops "])
+def test_what_is_too_long_for_a_name_is_none(before: str) -> None:
+    assert texts(before + "https://a.example/" + "x" * 200) == []
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

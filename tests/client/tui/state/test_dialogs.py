@@ -29,6 +29,12 @@ def test_what_begins_with_the_part_comes_first() -> None:
     assert find(dict.fromkeys(("#atom", "#mat", "#tom"), ""), (), "tom") == ["#tom", "#atom"]
 
 
+@pytest.mark.parametrize("part", ["zoë", "ZOE\u0308", "@Zoe\u0308", "Ｚｏë", "oe\u0308"])
+def test_a_name_is_found_however_it_is_typed(part: str) -> None:
+    assert find(NAMES, ("Zoë", "bob"), part) == ["@Zoë"]
+    assert find(NAMES, ("Zoë", "bob"), "x" * 200) == []
+
+
 def test_any_part_finds_a_chat_its_words_its_topic_and_its_letters() -> None:
     chats = {"#web-ops": "", "#ops": "", "#laptops": "", "#lunch": "who brings opsimath cake", "#o-p-s": ""}
     assert find(chats, ("orpheus",), "ops") == ["#ops", "#web-ops", "#laptops", "#lunch", "#o-p-s", "@orpheus"]
